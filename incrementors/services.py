@@ -1,0 +1,104 @@
+"""Take a number, let one go with its reason, change how a group counts."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import BigIntegerField, F, Max, Value
+from django.db.models.functions import Cast, Length, Substr
+
+from incrementors.models import Group, GroupChange, Number
+from incrementors.patterns import MAX_LENGTH, Pattern
+
+
+class NumberRefused(Exception):
+    """The group can't count on as it is set; the message says what an admin changes."""
+
+
+def take_number(
+    *, key: str, holder: UUID, now: datetime, known_elsewhere: Callable[[str], bool] = lambda text: False
+) -> Number:
+    """Gives the holder the group's next free number; call it last in the transaction, as it locks the group.
+
+    A text already given by any group, or that `known_elsewhere` knows (a platform's number of any invoice),
+    is skipped and put on record. Raises NumberRefused when the next text is too long.
+    """
+    while True:
+        number = _count(key, now)
+        if not _is_given(number.text) and not known_elsewhere(number.text):
+            number.holder = holder
+            number.save()
+            return number
+        number.outcome, number.reason = Number.Outcome.SKIPPED, "The text was already taken."
+        number.save()
+
+
+def _count(key: str, now: datetime) -> Number:
+    """Moves the counter on by one, under its row lock, which holds until the transaction ends."""
+    Group.objects.filter(pk=key).update(next_value=F("next_value") + 1)
+    group = Group.objects.get(pk=key)
+    value = group.next_value - 1
+    text = group.pattern.text(value)
+    if len(text) > MAX_LENGTH:
+        raise NumberRefused(
+            f"The next number, {text}, is longer than {MAX_LENGTH} characters. An admin can shorten "
+            "its prefix or suffix under Settings > Incrementor Groups."
+        )
+    return Number(group=group, value=value, text=text, prefix=group.prefix, given_at=now)
+
+
+def _is_given(text: str) -> bool:
+    return Number.objects.filter(text__iexact=text).exclude(outcome=Number.Outcome.SKIPPED).exists()
+
+
+def discard_number(*, holder: UUID, reason: str) -> None:
+    """The holder is gone; its number stays taken for ever, with the reason why nobody uses it."""
+    Number.objects.filter(holder=holder, outcome=Number.Outcome.GIVEN).update(
+        outcome=Number.Outcome.DISCARDED, reason=reason
+    )
+
+
+def first_safe_value(pattern: Pattern) -> int:
+    """The lowest starting position after which this pattern repeats no text ever given, by any group."""
+    affixes = len(pattern.prefix) + len(pattern.suffix)
+    counted = Substr("text", len(pattern.prefix) + 1, Length("text") - Value(affixes))
+    highest = (
+        Number.objects.exclude(outcome=Number.Outcome.SKIPPED)
+        .filter(text__iregex=pattern.regex)
+        .aggregate(highest=Max(Cast(counted, BigIntegerField())))["highest"]
+    )
+    return (highest or 0) + 1
+
+
+def change_group(*, key: str, pattern: Pattern, next_value: int, actor: User, now: datetime) -> Group:
+    """Sets how a group counts from its next number on; numbers already given keep their text.
+
+    Raises NumberRefused with the first safe value when a number would repeat or grow too long.
+    """
+    with transaction.atomic():
+        group = Group.objects.select_for_update().get(pk=key)
+        before = group.pattern.text(group.next_value)
+        _check_start(pattern, next_value)
+        group.prefix, group.suffix, group.digits = pattern.prefix, pattern.suffix, pattern.digits
+        group.next_value = next_value
+        group.save()
+        after = pattern.text(next_value)
+        if after != before:
+            GroupChange.objects.create(group=group, changed_at=now, changed_by=actor, before=before, after=after)
+        return group
+
+
+def _check_start(pattern: Pattern, next_value: int) -> None:
+    safe = first_safe_value(pattern)
+    if len(pattern.text(max(next_value, safe))) > MAX_LENGTH:
+        raise NumberRefused(
+            f"{pattern.text(max(next_value, safe))} is longer than the {MAX_LENGTH} characters an accounting "
+            "platform takes. Shorten the prefix, the suffix or the digits."
+        )
+    if next_value < safe:
+        raise NumberRefused(
+            f"{pattern.text(next_value)} would repeat a number already given. "
+            f"The first safe starting position is {safe} ({pattern.text(safe)})."
+        )
