@@ -1,0 +1,1 @@
+"""Accounting platforms behind one port, and the vault that keeps their tokens."""

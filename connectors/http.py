@@ -1,0 +1,213 @@
+"""The one way we speak HTTP: a call with a deadline, knowledge of whether a byte left, and `decipher`."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from connectors.interface import (
+    BearerRefused,
+    OutcomeUnknown,
+    PlatformError,
+    Problem,
+    Rejected,
+    TryLater,
+)
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5
+LONGEST_WAIT_SECONDS = 900
+REFUSALS = frozenset({400, 402, 403, 404, 405, 413, 415, 422})
+
+Complaints = Callable[[Any], tuple[Problem, ...]]
+"""A platform's error body -> what it complains of; empty when the body is not that platform's error shape."""
+Bearer = Callable[[str], str]
+"""The token that was just refused, or "" -> the token to use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A 2xx answer: its parsed JSON and its headers (looked up without regard to case)."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+def decipher(method: str, status: int, headers: Mapping[str, str], body: Any, complaints: Complaints) -> Answer:
+    """An answer -> an Answer, or the error that says what comes next. Pure and total.
+
+    `body` is the parsed JSON, or None where it was none. A GET writes nothing, so whatever is unclear about it is
+    TryLater; a POST whose answer says nothing certain is OutcomeUnknown.
+    """
+    request_id = headers.get("x-request-id", "")
+    if 200 <= status < 300 and isinstance(body, dict | list):  # noqa: PLR2004
+        return Answer(status=status, body=body, headers=headers)
+    if status == 401:  # noqa: PLR2004
+        raise refusal_of_bearer(complaints(body), request_id)
+    if status == 429:  # noqa: PLR2004
+        after = wait_asked_for(headers)
+        raise TryLater("Sage asks us to slow down.", after=after, status=status, request_id=request_id)
+    if status in REFUSALS and (problems := complaints(body)):
+        raise Rejected(problems, status=status, request_id=request_id)
+    message = f"Sage answered {status} and nothing that can be understood."
+    if method == "GET":
+        raise TryLater(message, after=wait_asked_for(headers), status=status, request_id=request_id)
+    raise OutcomeUnknown(message, status=status, request_id=request_id)
+
+
+def refusal_of_bearer(problems: tuple[Problem, ...], request_id: str) -> PlatformError:
+    """401 means a dead token, or a lapsed subscription, which no token cures (guide "Frequently raised errors")."""
+    if any("subscription" in problem.message.lower() for problem in problems):
+        return Rejected(problems, status=401, request_id=request_id)
+    return BearerRefused("Sage refused the access token.", status=401, request_id=request_id)
+
+
+def wait_asked_for(headers: Mapping[str, str]) -> int | None:
+    """Retry-After in whole seconds, from 1 to 900; None when there is none we can read."""
+    asked = headers.get("retry-after", "").strip()
+    return min(max(int(asked), 1), LONGEST_WAIT_SECONDS) if asked.isdigit() else None
+
+
+@dataclass(slots=True)
+class Line:
+    """What one creating call's connection knows of itself: whether a byte left, and the socket to cut."""
+
+    began: bool = False
+    timed_out: bool = False
+    connection: HTTPConnection | None = field(default=None, repr=False)
+
+    def cut(self) -> None:
+        """Ends the call at its deadline; a read time-out alone does not bound an answer that drips."""
+        self.timed_out = True
+        sock = self.connection.sock if self.connection else None
+        if sock is not None:
+            try:
+                sock.shutdown(2)
+            except OSError:
+                log.debug("The connection was already closed at its deadline.")
+
+
+class OwnConnection(HTTPAdapter):
+    """An adapter for one creating call: a fresh connection that reports the first byte handed to its socket."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _watched(HTTPConnectionPool, HTTPConnection, self.line),
+            "https": _watched(HTTPSConnectionPool, HTTPSConnection, self.line),
+        }
+
+
+def _watched(pool: type, connection: type, line: Line) -> type:
+    def send(self: Any, data: Any) -> None:
+        line.connection = self
+        if self.sock is None:
+            self.connect()
+        if line.timed_out:
+            raise TimeoutError("The deadline passed before the first byte.")
+        line.began = True
+        connection.send(self, data)  # type: ignore[attr-defined]
+
+    watched = type(f"Watched{connection.__name__}", (connection,), {"send": send})
+    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": watched})
+
+
+_thread = threading.local()
+
+
+def _shared_session() -> requests.Session:
+    """One keep-alive session a thread, for calls that write nothing."""
+    if not hasattr(_thread, "session"):
+        _thread.session = requests.Session()
+    session: requests.Session = _thread.session
+    return session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """Calls to one API: where it is, how to get a bearer, how its errors read, and a mark for the log."""
+
+    api_url: str
+    bearer: Bearer = field(repr=False)
+    complaints: Complaints
+    deadline: timedelta
+    """From the call to the last byte of its answer; below the lease under which it is made."""
+    push: str = ""
+
+    def get(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        return self._with_bearer("GET", path, {"params": dict(params)}, headers)
+
+    def post(self, path: str, *, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        return self._with_bearer("POST", path, {"json": dict(body)}, headers)
+
+    def _with_bearer(self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+        """Calls; when the token is refused, renews it once and calls once more."""
+        token = self.bearer("")
+        try:
+            return self._call(method, path, content, {**headers, "Authorization": f"Bearer {token}"})
+        except BearerRefused:
+            token = self.bearer(token)
+            return self._call(method, path, content, {**headers, "Authorization": f"Bearer {token}"})
+
+    def _call(self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+        line = Line()
+        started = time.monotonic()
+        try:
+            response = self._send(method, path, content, headers, line)
+        except requests.RequestException as error:
+            log.warning("%s %s failed: %s", method, path, type(error).__name__, extra={"push": self.push})
+            raise _lost(method, line) from None
+        spent = round((time.monotonic() - started) * 1000)
+        log.info("%s %s %s in %s ms", method, path, response.status_code, spent, extra={"push": self.push})
+        return decipher(method, response.status_code, response.headers, _json(response), self.complaints)
+
+    def _send(
+        self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str], line: Line
+    ) -> requests.Response:
+        options: dict[str, Any] = {
+            "headers": {"Accept": "application/json", **headers},
+            "timeout": (CONNECT_SECONDS, self.deadline.total_seconds()),
+            "allow_redirects": False,
+            **content,
+        }
+        if method == "GET":
+            return _shared_session().get(self.api_url + path, **options)
+        with requests.Session() as session:
+            session.mount(self.api_url, OwnConnection(line))
+            timer = threading.Timer(self.deadline.total_seconds(), line.cut)
+            timer.start()
+            try:
+                return session.request(method, self.api_url + path, **options)
+            finally:
+                timer.cancel()
+
+
+def _lost(method: str, line: Line) -> PlatformError:
+    """No answer: with no byte gone nothing was written; after the first byte only a look tells."""
+    if method == "GET" or not line.began:
+        return TryLater("Sage could not be reached.")
+    late = "in time" if line.timed_out else "before the line was cut"
+    return OutcomeUnknown(f"Sage took the invoice but did not answer {late}.")
+
+
+def _json(response: requests.Response) -> Any:
+    try:
+        return json.loads(response.content, parse_float=Decimal)
+    except ValueError:
+        return None

@@ -1,0 +1,229 @@
+"""What an accounting platform does for us: the port, the records that cross it, and the errors named for what comes next.
+
+PlatformError
+├── TryLater         nothing was written; the same call may be made again after a while
+├── OutcomeUnknown   the answer was lost or says nothing; look before sending again
+├── Rejected         nothing was written; a person changes something first
+├── Reconnect        nothing was written; a person authorises again
+│   └── BearerRefused    the access token alone is dead; renew it once and call again
+└── Misdirected      something may be written in another organisation; a person looks, we never re-send
+"""  # noqa: E501
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """An organisation whose books we may be allowed into."""
+
+    id: str
+    name: str
+
+
+class Kind(StrEnum):
+    """A list that the platform keeps and a person chooses from."""
+
+    SALES_ACCOUNTS = "SALES_ACCOUNTS"
+    PURCHASE_ACCOUNTS = "PURCHASE_ACCOUNTS"
+    TAX_RATES = "TAX_RATES"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of such a list; `code` is the nominal code of an account, `percentage` that of a tax rate."""
+
+    id: str
+    name: str
+    code: str = ""
+    percentage: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewClient:
+    """A client as we know it; `reference` is ours, and may be longer than the platform takes."""
+
+    name: str
+    reference: str
+    email: str
+    address_line_1: str
+    address_line_2: str
+    city: str
+    postal_code: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteClient:
+    """A client as the platform keeps it."""
+
+    id: str
+    name: str
+    reference: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLine:
+    """One line, its sums in the invoice's currency with two places: total = net + tax, discount taken off."""
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    discount: Decimal
+    net: Decimal
+    tax: Decimal
+    total: Decimal
+    account_id: str
+    tax_rate_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInvoice:
+    """An approved invoice with the platform's own ids in it, ready to be written into its books."""
+
+    prefix: str
+    number: str
+    client_id: str
+    issue_date: date
+    due_date: date
+    notes: str
+    currency: str
+    net: Decimal
+    tax: Decimal
+    total: Decimal
+    lines: tuple[NewLine, ...]
+
+    @property
+    def reference(self) -> str:
+        """Our whole number; what the platform keeps as reference and what a look-up goes by."""
+        return self.prefix + self.number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteInvoice:
+    """An invoice as the platform keeps it; `id` is its token, `number` is empty while it has none."""
+
+    id: str
+    number: str
+    reference: str
+    client_id: str
+    issue_date: date
+    total: Decimal
+    url: str = ""
+
+
+class Fix(StrEnum):
+    """Where a person mends what the platform refused."""
+
+    CONNECTION = "CONNECTION"
+    NUMBER = "NUMBER"
+    SALES_ACCOUNT = "SALES_ACCOUNT"
+    TAX_RATES = "TAX_RATES"
+    CLIENT = "CLIENT"
+    INVOICE = "INVOICE"
+    PLATFORM = "PLATFORM"
+    SUPPORT = "SUPPORT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing the platform refused: its own words, code and field, what that means, and where it is mended."""
+
+    message: str
+    code: str = ""
+    field: str = ""
+    meaning: str = ""
+    fix: Fix = Fix.SUPPORT
+
+
+class PlatformError(Exception):
+    """Something kept the platform from doing what we asked; catch the subclass that says what comes next."""
+
+    def __init__(self, message: str, *, status: int | None = None, request_id: str = "") -> None:
+        super().__init__(message)
+        self.message, self.status, self.request_id = message, status, request_id
+
+
+class TryLater(PlatformError):
+    """Nothing was written. `after` is in seconds, or None where the platform named no time."""
+
+    def __init__(
+        self, message: str, *, after: int | None = None, status: int | None = None, request_id: str = ""
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id)
+        self.after = after
+
+
+class OutcomeUnknown(PlatformError):
+    """It may or may not have been written. With a status the platform did answer, so its key may be spent."""
+
+    @property
+    def answered(self) -> bool:
+        return self.status is not None
+
+
+class Rejected(PlatformError):
+    """Nothing was written, and nothing will be until a person changes what the problems name."""
+
+    def __init__(self, problems: tuple[Problem, ...], *, status: int | None = None, request_id: str = "") -> None:
+        super().__init__(" ".join(problem.message for problem in problems), status=status, request_id=request_id)
+        self.problems = problems
+
+
+class Reconnect(PlatformError):
+    """The authorisation is dead: a person authorises again; nothing was written."""
+
+
+class BearerRefused(Reconnect):
+    """This access token was refused; a renewed one may be taken. Raised again after a renewal it is a Reconnect."""
+
+
+class Misdirected(PlatformError):
+    """The answer came from another organisation's books than the one we asked for."""
+
+
+class Connector(Protocol):
+    """One company's books on one platform. Every method may raise any PlatformError; only `create_*` write."""
+
+    platform: ClassVar[str]
+    """Its key in the registry and in the database."""
+    brand: ClassVar[str]
+    label: ClassVar[str]
+    """What people read: brand "Sage", label "Sage Accounting"."""
+    scope: ClassVar[str]
+    authorize_extra: ClassVar[dict[str, str]]
+    """What its authorise address wants besides the standard parameters."""
+    prefix_limit: ClassVar[int]
+    """The longest prefix of a number of ours that it takes, in characters."""
+    key_life: ClassVar[timedelta]
+    """For how long the same key gives the same answer."""
+    lanes: ClassVar[int]
+    """How many creating calls it wants at once, at most."""
+
+    def companies(self) -> tuple[Company, ...]:
+        """The organisations this authorisation may work in."""
+        ...
+
+    def catalogue(self, kind: Kind) -> tuple[Entry, ...]:
+        """The platform's whole list of that kind, live, in its own order."""
+        ...
+
+    def find_clients(self, client: NewClient) -> tuple[RemoteClient, ...]:
+        """Those it could be: same reference, else same e-mail address, else same name."""
+        ...
+
+    def create_client(self, client: NewClient, key: str) -> RemoteClient:
+        """Writes the client; the same key (32 hex) again gives the same client while the platform keeps keys."""
+        ...
+
+    def create_invoice(self, invoice: NewInvoice, key: str) -> RemoteInvoice:
+        """Writes the invoice, final; the same key (32 hex) again gives the same invoice while it keeps keys."""
+        ...
+
+    def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
+        """All invoices in the books, void ones too, that carry this one's reference."""
+        ...

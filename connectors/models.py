@@ -1,0 +1,145 @@
+"""A connection to one company's books, its tokens as ciphertext, what ours is called over there, and its lists."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from connectors.interface import Entry
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def live(self) -> "ConnectionQuerySet":
+        return self.exclude(state=Connection.State.DISCONNECTED)
+
+
+class Connection(models.Model):
+    """One authorisation to work in one company's books; a different company is a different connection."""
+
+    class State(models.TextChoices):
+        CHOOSING = "CHOOSING", "Organisation not chosen"
+        ACTIVE = "ACTIVE", "Connected"
+        RECONNECT = "RECONNECT", "Authorise again"
+        DISCONNECTED = "DISCONNECTED", "Disconnected"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    platform = models.CharField(max_length=30)
+    state = models.CharField(max_length=15, choices=State)
+    company_id = models.CharField(max_length=100, blank=True)
+    company_name = models.CharField(max_length=200, blank=True)
+    sales_account_id = models.CharField(max_length=100, blank=True)
+    sales_account_name = models.CharField(max_length=200, blank=True)
+    purchase_account_id = models.CharField(max_length=100, blank=True)
+    purchase_account_name = models.CharField(max_length=200, blank=True)
+    authorised_at = models.DateTimeField()
+    authorised_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    paused_until = models.DateTimeField(null=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=~Q(state="DISCONNECTED"),
+                name="connection_one_is_live",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["CHOOSING", "DISCONNECTED"]) | ~Q(company_id=""),
+                name="connection_active_has_a_company",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.company_name or self.platform
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == self.State.ACTIVE
+
+
+class Credential(models.Model):
+    """The tokens of a connection, encrypted; `generation` counts renewals, the lease lets one process renew."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True)
+    generation = models.PositiveIntegerField(default=1)
+    access = models.TextField()
+    refresh = models.TextField()
+    access_expires_at = models.DateTimeField()
+    refresh_expires_at = models.DateTimeField(null=True)
+    renewing_until = models.DateTimeField(null=True)
+    renewing_fence = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"Credential of {self.connection_id}"
+
+
+class RemoteLink(models.Model):
+    """What one of our clients or tax rates is called in the connected books. `local_key` is ours."""
+
+    class Kind(models.TextChoices):
+        CLIENT = "CLIENT", "Client"
+        TAX_RATE = "TAX_RATE", "Tax rate"
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
+    kind = models.CharField(max_length=10, choices=Kind)
+    local_key = models.CharField(max_length=40)
+    remote_id = models.CharField(max_length=100)
+    remote_name = models.CharField(max_length=255)
+    percentage = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    linked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "local_key"], name="link_one_for_each_of_ours"),
+            models.UniqueConstraint(
+                fields=["connection", "kind", "remote_id"],
+                condition=Q(kind="CLIENT"),
+                name="link_one_client_for_each_of_theirs",
+            ),
+            models.CheckConstraint(condition=~Q(remote_id=""), name="link_names_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.local_key} is {self.remote_name}"
+
+
+class Catalogue(models.Model):
+    """A list of the platform's as last read, so that a page that searches it asks Sage once, not at each key."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="catalogues")
+    kind = models.CharField(max_length=20)
+    entries = models.JSONField()
+    read_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "kind"], name="catalogue_one_of_a_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.read_at:%H:%M}"
+
+    @classmethod
+    def keep(cls, *, connection: Connection, kind: str, entries: tuple[Entry, ...], now: datetime) -> None:
+        rows = [{"id": e.id, "name": e.name, "code": e.code, "percentage": _text(e.percentage)} for e in entries]
+        cls.objects.update_or_create(connection=connection, kind=kind, defaults={"entries": rows, "read_at": now})
+
+    def read(self) -> tuple[Entry, ...]:
+        return tuple(_entry(row) for row in self.entries)
+
+
+def _text(percentage: Decimal | None) -> str | None:
+    return None if percentage is None else str(percentage)
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    percentage = row["percentage"]
+    return Entry(
+        id=row["id"],
+        name=row["name"],
+        code=row["code"],
+        percentage=None if percentage is None else Decimal(percentage),
+    )

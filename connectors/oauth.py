@@ -1,0 +1,149 @@
+"""The OAuth 2.0 authorization code flow with state and PKCE, and the renewal of a rotating refresh token."""
+
+import logging
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import requests
+from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
+from requests_oauthlib import OAuth2Session
+
+from connectors.interface import Reconnect, TryLater
+
+log = logging.getLogger(__name__)
+
+SECONDS = (5, 20)
+
+
+class AuthorisationFailed(Exception):
+    """The platform did not give us tokens; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where a platform authorises, and who we are there. Addresses are https, or loopback for a sandbox."""
+
+    authorize_url: str
+    token_url: str
+    revoke_url: str
+    api_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.client_id and self.client_secret)
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Plain http is let through to this machine or SANDBOX_HOST only, never to the real platform."""
+        return self.api_url.startswith("http://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """One way out to the platform and back; only the browser session that began it may end it."""
+
+    platform: str
+    url: str
+    state: str
+    verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """A pair of tokens and the moments they die, counted from when the answer came."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    access_expires_at: datetime
+    refresh_expires_at: datetime | None
+
+
+def set_out(endpoints: Endpoints, *, platform: str, redirect_uri: str, scope: str, **extra: str) -> Journey:
+    client = WebApplicationClient(endpoints.client_id)
+    verifier = client.create_code_verifier(64)
+    session = OAuth2Session(client=client, redirect_uri=redirect_uri, scope=scope)
+    url, state = session.authorization_url(
+        _allowed(endpoints.authorize_url),
+        code_challenge=client.create_code_challenge(verifier, "S256"),
+        code_challenge_method="S256",
+        **extra,
+    )
+    return Journey(platform=platform, url=url, state=state, verifier=verifier)
+
+
+def exchange(endpoints: Endpoints, *, redirect_uri: str, code: str, verifier: str, now: datetime) -> Tokens:
+    """The code -> tokens. Raises AuthorisationFailed; the code is spent either way (60 s, single use)."""
+    session = OAuth2Session(endpoints.client_id, redirect_uri=redirect_uri)
+    session.max_redirects = 0
+    try:
+        answer = session.fetch_token(
+            _allowed(endpoints.token_url),
+            code=code,
+            code_verifier=verifier,
+            client_secret=endpoints.client_secret,
+            include_client_id=True,
+            timeout=SECONDS,
+        )
+        return _tokens(answer, now)
+    except (OAuth2Error, ValueError) as error:
+        log.warning("The code was refused: %s", getattr(error, "error", type(error).__name__))
+        raise AuthorisationFailed(
+            "Sage did not accept the authorisation: it may have taken longer than a minute, or been used "
+            "already. Press AUTHORISE again."
+        ) from None
+    except requests.RequestException as error:
+        log.warning("The token address did not answer: %s", type(error).__name__)
+        raise AuthorisationFailed(
+            "Sage could not be reached to finish the authorisation. Try again in a minute."
+        ) from None
+
+
+def renew(endpoints: Endpoints, *, refresh_token: str, now: datetime) -> Tokens:
+    """A refresh token, spent by this call -> the next pair.
+
+    Raises Reconnect when the platform calls it invalid, TryLater when there was no clear answer (then the token
+    may or may not be spent, and may be tried once more).
+    """
+    session = OAuth2Session(endpoints.client_id)
+    session.max_redirects = 0
+    try:
+        answer = session.refresh_token(
+            _allowed(endpoints.token_url),
+            refresh_token=refresh_token,
+            client_id=endpoints.client_id,
+            client_secret=endpoints.client_secret,
+            timeout=SECONDS,
+        )
+        return _tokens(answer, now)
+    except OAuth2Error as error:
+        log.warning("The refresh token was refused: %s", error.error)
+        if error.error in ("invalid_grant", "invalid_client", "unauthorized_client"):
+            raise Reconnect("Sage no longer accepts our authorisation.") from None
+        raise TryLater("Sage did not renew our access.") from None
+    except (requests.RequestException, ValueError) as error:
+        log.warning("The token address gave no answer: %s", type(error).__name__)
+        raise TryLater("Sage could not be reached to renew our access.") from None
+
+
+def _allowed(url: str) -> str:
+    """oauthlib refuses plain http; settings let it through for a sandbox only, so here it may pass."""
+    if url.startswith("http://"):
+        os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+    return url
+
+
+def _tokens(answer: dict[str, Any], now: datetime) -> Tokens:
+    """Lifetimes as the platform says them, as its guide "Authentication" asks. Raises ValueError."""
+    refresh_life = answer.get("refresh_token_expires_in")
+    if not answer.get("access_token") or not answer.get("refresh_token"):
+        raise ValueError("The answer held no tokens.")
+    return Tokens(
+        access=str(answer["access_token"]),
+        refresh=str(answer["refresh_token"]),
+        access_expires_at=now + timedelta(seconds=int(answer.get("expires_in", 300))),
+        refresh_expires_at=now + timedelta(seconds=int(refresh_life)) if refresh_life else None,
+    )

@@ -1,0 +1,264 @@
+"""Authorise, choose the organisation and its codes, and open the connector of a connection."""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from connectors import oauth, tokens
+from connectors.interface import (
+    Company,
+    Connector,
+    Entry,
+    Kind,
+    NewClient,
+    PlatformError,
+    Problem,
+    Reconnect,
+    Rejected,
+)
+from connectors.models import Catalogue, Connection, RemoteLink
+from connectors.oauth import AuthorisationFailed, Journey
+from connectors.registry import PLATFORMS, endpoints
+
+CATALOGUE_AGE = timedelta(minutes=1)
+DEADLINE = timedelta(seconds=25) / settings.CLOCK_DIVISOR  # of one call; below the 40 s lease of a push
+
+
+class ChoiceRefused(Exception):
+    """What was chosen is not, or no longer, in the platform's list; the message says so."""
+
+
+def live_connection() -> Connection | None:
+    return Connection.objects.live().first()
+
+
+def platform_of(connection: Connection) -> type[Connector]:
+    """What the platform is by itself: its names, limits and lanes."""
+    return PLATFORMS[connection.platform]
+
+
+def open_connector(connection: Connection, *, push: str = "") -> Connector:
+    """The platform's side of a connection, with tokens that renew themselves. `push` marks its log lines."""
+    where = endpoints(connection.platform)
+    return PLATFORMS[connection.platform](
+        api_url=where.api_url,
+        bearer=lambda refused: tokens.bearer(connection, where, refused),
+        deadline=DEADLINE,
+        company_id=connection.company_id,
+        push=push,
+    )
+
+
+def begin(platform: str, *, redirect_uri: str) -> Journey:
+    """Sets out for the platform's sign-in. Raises AuthorisationFailed where no credentials are configured."""
+    where, connector = endpoints(platform), PLATFORMS[platform]
+    if not where.configured:
+        name = platform.upper()
+        raise AuthorisationFailed(
+            f"{connector.label} is not set up on this installation: {name}_CLIENT_ID and "
+            f"{name}_CLIENT_SECRET are missing from its environment."
+        )
+    return oauth.set_out(
+        where,
+        platform=platform,
+        redirect_uri=redirect_uri,
+        scope=connector.scope,
+        **connector.authorize_extra,
+    )
+
+
+def complete(
+    journey: Journey | None, answer: Mapping[str, str], *, redirect_uri: str, actor: User, now: datetime
+) -> Connection:
+    """What the platform's redirect brought -> a connection with its tokens stored.
+
+    Raises AuthorisationFailed and stores nothing when it was denied, has expired, was used before, or was not begun
+    by this browser session.
+    """
+    journey, code = _checked(journey, answer)
+    where = endpoints(journey.platform)
+    pair = oauth.exchange(where, redirect_uri=redirect_uri, code=code, verifier=journey.verifier, now=now)
+    companies = _companies_of(journey.platform, pair)
+    with transaction.atomic():
+        connection = _connection_for(journey.platform, companies, actor, now)
+        tokens.store(connection, pair)
+    return connection
+
+
+def _checked(journey: Journey | None, answer: Mapping[str, str]) -> tuple[Journey, str]:
+    if journey is None or not hmac.compare_digest(journey.state, answer.get("state", "")):
+        raise AuthorisationFailed(
+            "This answer from Sage does not belong to an authorisation begun in this browser, or was used "
+            "already. Press AUTHORISE again."
+        )
+    if answer.get("error") == "access_denied":
+        raise AuthorisationFailed("Access was denied in Sage. Nothing was stored.")
+    if answer.get("error") or not answer.get("code"):
+        why = answer.get("reason") or answer.get("error_description") or answer.get("error") or "no code"
+        raise AuthorisationFailed(f"Sage did not authorise Reflow: {why[:200]}. Press AUTHORISE again.")
+    return journey, answer["code"]
+
+
+def _companies_of(platform: str, pair: oauth.Tokens) -> tuple[Company, ...]:
+    connector = PLATFORMS[platform](
+        api_url=endpoints(platform).api_url, bearer=lambda refused: pair.access, deadline=DEADLINE
+    )
+    try:
+        companies = connector.companies()
+    except PlatformError as error:
+        raise AuthorisationFailed(
+            f"Sage did not list its organisations: {error.message} Press AUTHORISE again."
+        ) from None
+    if not companies:
+        raise AuthorisationFailed("This Sage user has no organisation. Sign in to Sage as another user.")
+    return companies
+
+
+def _connection_for(platform: str, companies: tuple[Company, ...], actor: User, now: datetime) -> Connection:
+    """The live connection authorised again, or a new one; with a single company that is chosen at once."""
+    live = Connection.objects.live().select_for_update().first()
+    if live and live.company_id:
+        if live.platform != platform or live.company_id not in {company.id for company in companies}:
+            raise AuthorisationFailed(
+                f"Reflow is connected to {live.company_name}, and this authorisation does not cover it. "
+                "Nothing was changed."
+            )
+        live.state = Connection.State.ACTIVE
+    else:
+        live = live or Connection(platform=platform)
+        live.platform, live.state = platform, Connection.State.CHOOSING
+        if len(companies) == 1:
+            _settle(live, companies[0])
+    live.authorised_at, live.authorised_by, live.paused_until = now, actor, None
+    live.save()
+    return live
+
+
+def _settle(connection: Connection, company: Company) -> None:
+    connection.company_id, connection.company_name = company.id, company.name
+    connection.state = Connection.State.ACTIVE
+
+
+def choose_company(connection: Connection, company_id: str) -> None:
+    """Fixes the organisation, once. Raises ChoiceRefused when the platform does not offer it."""
+    offered = {company.id: company for company in open_connector(connection).companies()}
+    if company_id not in offered:
+        raise ChoiceRefused("Sage does not offer that organisation. Choose one of the list.")
+    with transaction.atomic():
+        current = Connection.objects.select_for_update().get(pk=connection.pk)
+        if current.state != Connection.State.CHOOSING:
+            raise ChoiceRefused(f"The organisation is chosen already: {current.company_name}.")
+        _settle(current, offered[company_id])
+        current.save()
+
+
+def catalogue(connection: Connection, kind: Kind, *, now: datetime) -> tuple[Entry, ...]:
+    """The platform's list, at most a minute old."""
+    kept = Catalogue.objects.filter(connection=connection, kind=kind, read_at__gt=now - CATALOGUE_AGE).first()
+    if kept:
+        return kept.read()
+    entries = open_connector(connection).catalogue(kind)
+    Catalogue.keep(connection=connection, kind=kind, entries=entries, now=now)
+    return entries
+
+
+def _chosen(connection: Connection, kind: Kind, entry_id: str, now: datetime) -> Entry:
+    for entry in catalogue(connection, kind, now=now):
+        if entry.id == entry_id:
+            return entry
+    raise ChoiceRefused("That is not, or no longer, in Sage's list. Choose another.")
+
+
+def choose_account(connection: Connection, kind: Kind, entry_id: str, *, now: datetime) -> Entry:
+    """Sets the default nominal code (sales) or the default purchase ledger account, from the platform's list."""
+    entry = _chosen(connection, kind, entry_id, now)
+    side = "sales" if kind is Kind.SALES_ACCOUNTS else "purchase"
+    Connection.objects.filter(pk=connection.pk).update(
+        **{f"{side}_account_id": entry.id, f"{side}_account_name": f"{entry.code} {entry.name}".strip()}
+    )
+    return entry
+
+
+def map_tax_rates(connection: Connection, choices: Mapping[str, str], *, now: datetime) -> None:
+    """Our rates' codes -> ids of the platform's rates, all or none."""
+    entries = {code: _chosen(connection, Kind.TAX_RATES, chosen, now) for code, chosen in choices.items()}
+    with transaction.atomic():
+        for code, entry in entries.items():
+            RemoteLink.objects.update_or_create(
+                connection=connection,
+                kind=RemoteLink.Kind.TAX_RATE,
+                local_key=code,
+                defaults={
+                    "remote_id": entry.id,
+                    "remote_name": entry.name,
+                    "percentage": entry.percentage,
+                    "linked_at": now,
+                },
+            )
+
+
+def tax_links(connection: Connection) -> dict[str, RemoteLink]:
+    """Our tax rates' codes -> their links."""
+    links = RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.TAX_RATE)
+    return {link.local_key: link for link in links}
+
+
+def ensure_client(
+    connector: Connector,
+    connection: Connection,
+    client: NewClient,
+    *,
+    local_key: UUID,
+    key: str,
+    now: datetime,
+) -> str:
+    """The client's id over there: linked before, else found, else created with `key`, and linked from now on.
+
+    Raises Rejected when several could be it: which one is for a person to say, never for us to guess.
+    """
+    mine = RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.CLIENT)
+    if link := mine.filter(local_key=str(local_key)).first():
+        return link.remote_id
+    taken = set(mine.values_list("remote_id", flat=True))
+    found = [one for one in connector.find_clients(client) if one.id not in taken]
+    if len(found) > 1:
+        names = ", ".join(f"{one.name} ({one.reference or 'no reference'})" for one in found[:5])
+        raise Rejected(
+            (Problem(message=f"Several customers could be {client.name}: {names}.", code="SEVERAL_CLIENTS"),)
+        )
+    remote = found[0] if found else connector.create_client(client, key)
+    return _link_client(connection, str(local_key), remote.id, remote.name, now)
+
+
+def _link_client(connection: Connection, local_key: str, remote_id: str, name: str, now: datetime) -> str:
+    try:
+        with transaction.atomic():
+            link = RemoteLink.objects.create(
+                connection=connection,
+                kind=RemoteLink.Kind.CLIENT,
+                local_key=local_key,
+                remote_id=remote_id,
+                remote_name=name,
+                linked_at=now,
+            )
+    except IntegrityError:
+        link = RemoteLink.objects.get(connection=connection, kind=RemoteLink.Kind.CLIENT, local_key=local_key)
+    return link.remote_id
+
+
+def pause(connection: Connection, *, until: datetime) -> None:
+    """Nothing more is sent over this connection until then."""
+    Connection.objects.filter(pk=connection.pk).update(paused_until=until)
+
+
+def needs_reconnect(connection: Connection) -> None:
+    """The queue waits, and one banner asks an admin to authorise again."""
+    Connection.objects.filter(pk=connection.pk, state=Connection.State.ACTIVE).update(state=Connection.State.RECONNECT)
+
+
+__all__ = ["AuthorisationFailed", "ChoiceRefused", "Journey", "Reconnect"]

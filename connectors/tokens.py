@@ -1,0 +1,153 @@
+"""The vault: tokens encrypted with keys of their own, and renewed by one process at a time.
+
+A rotating refresh token is spent by the call that uses it, so two renewals at once would kill the authorisation.
+The renewal is guarded by a lease row, not by a lock: nothing is held in Postgres while we talk to the platform.
+After a crash the lease runs out and the stored token is tried once more; the platform's word then decides.
+"""
+
+import json
+import logging
+import time
+from datetime import timedelta
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from connectors import oauth
+from connectors.interface import Reconnect, TryLater
+from connectors.models import Connection, Credential
+
+log = logging.getLogger(__name__)
+
+FRESH = timedelta(seconds=60)
+LEASE = timedelta(seconds=40)
+WAIT_SECONDS = 20
+KEEP_SECONDS = 60
+
+
+def _box() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.TOKEN_KEYS])
+
+
+def seal(token: str, *, connection: Connection) -> str:
+    """The token as ciphertext that opens for this connection only."""
+    return _box().encrypt(json.dumps([str(connection.pk), token]).encode()).decode()
+
+
+def unseal(ciphertext: str, *, connection: Connection) -> str:
+    """Raises Reconnect when no key of TOKEN_KEYS opens it, or it was sealed for another connection."""
+    try:
+        owner, token = json.loads(_box().decrypt(ciphertext.encode()))
+    except InvalidToken:
+        raise Reconnect("The stored authorisation can't be opened with the keys in TOKEN_KEYS.") from None
+    if owner != str(connection.pk):
+        raise Reconnect("The stored authorisation belongs to another connection.")
+    return str(token)
+
+
+def store(connection: Connection, tokens: oauth.Tokens) -> None:
+    """Keeps the tokens of a new authorisation; a renewal of older ones still under way then comes too late."""
+    sealed = _sealed(connection, tokens)
+    Credential.objects.update_or_create(
+        connection=connection, defaults={**sealed, "generation": F("generation") + 1}, create_defaults=sealed
+    )
+
+
+def _sealed(connection: Connection, tokens: oauth.Tokens) -> dict[str, object]:
+    return {
+        "access": seal(tokens.access, connection=connection),
+        "refresh": seal(tokens.refresh, connection=connection),
+        "access_expires_at": tokens.access_expires_at,
+        "refresh_expires_at": tokens.refresh_expires_at,
+        "renewing_until": None,
+    }
+
+
+def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = "") -> str:
+    """An access token that lives a minute yet and is not the one just refused.
+
+    Raises Reconnect when the platform no longer renews it, TryLater when it can't be told now.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        credential = _credential(connection)
+        token = unseal(credential.access, connection=connection)
+        if token != refused and credential.access_expires_at - FRESH > timezone.now():
+            return token
+        if _claim(credential):
+            return _renew(credential, connection, endpoints)
+        if time.monotonic() > deadline:
+            raise TryLater("Another worker is renewing our access to Sage.", after=5)
+        time.sleep(0.1)
+
+
+def _credential(connection: Connection) -> Credential:
+    try:
+        return Credential.objects.get(connection=connection)
+    except Credential.DoesNotExist:
+        raise Reconnect("There is no authorisation to use.") from None
+
+
+def _claim(credential: Credential) -> bool:
+    """Takes the renewal lease if it is free and nobody has renewed since we read the row."""
+    now = timezone.now()
+    free = Q(renewing_until=None) | Q(renewing_until__lt=now)
+    claimed = Credential.objects.filter(
+        free, pk=credential.pk, generation=credential.generation, renewing_fence=credential.renewing_fence
+    ).update(renewing_until=now + LEASE, renewing_fence=F("renewing_fence") + 1)
+    return claimed == 1
+
+
+def _renew(credential: Credential, connection: Connection, endpoints: oauth.Endpoints) -> str:
+    fence = credential.renewing_fence + 1
+    refresh = unseal(credential.refresh, connection=connection)
+    try:
+        tokens = oauth.renew(endpoints, refresh_token=refresh, now=timezone.now())
+    except TryLater:
+        _let_go(credential, fence)
+        raise
+    except Reconnect:
+        return _after_refusal(credential, connection, fence)
+    _keep(credential, _sealed(connection, tokens))
+    log.info("Renewed the access to %s", connection.platform)
+    return tokens.access
+
+
+def _let_go(credential: Credential, fence: int) -> None:
+    Credential.objects.filter(pk=credential.pk, renewing_fence=fence).update(renewing_until=None)
+
+
+def _after_refusal(credential: Credential, connection: Connection, fence: int) -> str:
+    """A refused token is believed only if nobody renewed it meanwhile: then a person authorises again."""
+    with transaction.atomic():
+        current = Credential.objects.select_for_update().get(pk=credential.pk)
+        if current.generation != credential.generation:
+            return unseal(current.access, connection=connection)
+        Credential.objects.filter(pk=credential.pk, renewing_fence=fence).update(renewing_until=None)
+        Connection.objects.filter(pk=connection.pk, state=Connection.State.ACTIVE).update(
+            state=Connection.State.RECONNECT
+        )
+    raise Reconnect("Sage no longer accepts our authorisation.")
+
+
+def _keep(credential: Credential, sealed: dict[str, object]) -> None:
+    """Writes the new pair before anybody uses it; the old one is spent, so a failing database is tried for a minute.
+
+    The generation guards it, not the fence: one refresh token gives one pair only, so whoever got it may store it.
+    """
+    deadline = time.monotonic() + KEEP_SECONDS
+    while True:
+        try:
+            Credential.objects.filter(pk=credential.pk, generation=credential.generation).update(
+                **sealed, generation=F("generation") + 1
+            )
+            return
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            log.warning("The database did not take the renewed tokens; trying again.")
+            time.sleep(1)
+            close_old_connections()
