@@ -1,0 +1,1 @@
+"""Where an invoice lives, and how it leaves for the books, once."""

@@ -1,0 +1,20 @@
+"""Who we bill, what for, the invoices, and each invoice's way into the books with every attempt on record."""
+
+from invoices.models.business import Client, Company, Item, Property, TaxRate
+from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
+from invoices.models.push import Push, PushAttempt, RemoteInvoice
+
+__all__ = [
+    "Client",
+    "Company",
+    "Event",
+    "Invoice",
+    "InvoiceLine",
+    "Item",
+    "Property",
+    "Push",
+    "PushAttempt",
+    "RemoteInvoice",
+    "TaxRate",
+    "ViewChoice",
+]

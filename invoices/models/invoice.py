@@ -1,0 +1,149 @@
+"""The invoice, its lines and its history, and how a person likes to see the list."""
+
+import uuid
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from invoices.models.business import NO_MARKUP, NOT_NEGATIVE, PERCENT, Client, Item, Property, TaxRate, money
+from invoices.totals import Sums, line_sums
+
+
+class Invoice(models.Model):
+    """An invoice. From approval on, `frozen` is what will be sent, whatever is edited around it."""
+
+    class Status(models.TextChoices):
+        DRAFT = "DRAFT", "Draft"
+        APPROVED = "APPROVED", "Approved"
+        SENT = "SENT", "Sent"
+        VOID = "VOID", "Void"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    number = models.CharField(max_length=25, null=True, unique=True, editable=False)
+    number_prefix = models.CharField(max_length=12, blank=True, editable=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices")
+    site = models.ForeignKey(
+        Property, verbose_name="property", on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
+    )
+    issue_date = models.DateField("date")
+    due_date = models.DateField("due")
+    reference = models.CharField(
+        "client's reference", max_length=50, blank=True, validators=[NO_MARKUP], help_text="Their order number, say."
+    )
+    notes = models.TextField(max_length=1500, blank=True, validators=[NO_MARKUP])
+    currency = models.CharField(max_length=3, editable=False)
+    net = money(default=0, editable=False)
+    tax = money(default=0, editable=False)
+    total = money(default=0, editable=False)
+    frozen = models.JSONField(null=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    approved_at = models.DateTimeField(null=True, editable=False)
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        permissions = [("approve_invoice", "Can approve invoices"), ("send_invoice", "Can send invoices to Sage")]
+        indexes = [
+            models.Index(fields=["-issue_date", "-id"], name="invoice_newest_first"),
+            models.Index(fields=["status", "-issue_date", "-id"], name="invoice_by_status"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoice_total_is_net_and_tax"),
+            models.CheckConstraint(condition=Q(net__gte=0, tax__gte=0), name="invoice_is_not_negative"),
+            models.CheckConstraint(condition=Q(due_date__gte=F("issue_date")), name="invoice_due_not_before_its_date"),
+            models.CheckConstraint(
+                condition=Q(status="DRAFT") | Q(number__isnull=False), name="invoice_past_draft_has_a_number"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="DRAFT", frozen__isnull=True, approved_at__isnull=True)
+                | Q(status="VOID")
+                | Q(status__in=["APPROVED", "SENT"], frozen__isnull=False, approved_at__isnull=False),
+                name="invoice_is_frozen_from_approval_on",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.shown_number
+
+    @property
+    def shown_number(self) -> str:
+        """The number people see; the one rule that list, page and search go by."""
+        return self.number or "Unnumbered"
+
+
+class InvoiceLine(models.Model):
+    """One line; its sums are stored as they were counted."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    description = models.CharField(max_length=200, validators=[NO_MARKUP])
+    quantity = models.DecimalField(
+        max_digits=10, decimal_places=2, default=1, validators=[MinValueValidator(Decimal("0.01"))]
+    )
+    unit_price = money(validators=[NOT_NEGATIVE])
+    discount_percent = models.DecimalField("discount %", max_digits=5, decimal_places=2, default=0, validators=PERCENT)
+    tax_rate = models.ForeignKey(TaxRate, on_delete=models.PROTECT, related_name="+")
+    discount = money(editable=False)
+    net = money(editable=False)
+    tax = money(editable=False)
+    total = money(editable=False)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="line_one_at_each_position"),
+            models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="line_total_is_net_and_tax"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="line_quantity_is_positive"),
+            models.CheckConstraint(
+                condition=Q(unit_price__gte=0, discount_percent__range=(0, 100)), name="line_is_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    def count(self) -> Sums:
+        """Works out the line's sums and keeps them on it."""
+        sums = line_sums(
+            quantity=self.quantity,
+            unit_price=self.unit_price,
+            discount_percent=self.discount_percent,
+            tax_percent=self.tax_rate.percentage,
+        )
+        self.discount, self.net, self.tax, self.total = sums.discount, sums.net, sums.tax, sums.total
+        return sums
+
+
+class Event(models.Model):
+    """What happened to an invoice, and who did it; nothing here is changed or deleted."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="events")
+    happened_at = models.DateTimeField()
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    text = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["-happened_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ViewChoice(models.Model):
+    """Which columns a person left out of a list."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    page = models.CharField(max_length=30)
+    left_out = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "page"], name="view_choice_one_a_page")]
+
+    def __str__(self) -> str:
+        return f"{self.page} of {self.user_id}"

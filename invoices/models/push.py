@@ -1,0 +1,162 @@
+"""An invoice's way into the books: what the platform holds, the outbox row, and every attempt."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from connectors.models import Connection
+from invoices.models.business import money
+from invoices.models.invoice import Invoice
+
+
+class RemoteInvoice(models.Model):
+    """An invoice of ours as a connected company's books hold it; `remote_id` is the platform's token."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="remotes")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    remote_id = models.CharField(max_length=100)
+    number = models.CharField(max_length=50, blank=True, db_index=True)
+    url = models.URLField(max_length=500, blank=True)
+    total = money()
+    linked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "remote_id"], name="remote_invoice_is_of_one_invoice"),
+            models.CheckConstraint(condition=~Q(remote_id=""), name="remote_invoice_has_a_token"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or self.remote_id
+
+
+class PushQuerySet(models.QuerySet["Push"]):
+    def ready(self, now: datetime) -> "PushQuerySet":
+        """Due to be sent over a connection that can send."""
+        return self.filter(
+            Q(connection__paused_until=None) | Q(connection__paused_until__lte=now),
+            state=Push.State.READY,
+            due_at__lte=now,
+            connection__state=Connection.State.ACTIVE,
+        )
+
+    def to_look_up(self, now: datetime) -> "PushQuerySet":
+        """Of unknown outcome, and quiet for long enough that a look tells something."""
+        return self.filter(state=Push.State.UNKNOWN, due_at__lte=now, connection__state=Connection.State.ACTIVE)
+
+    def abandoned(self, now: datetime) -> "PushQuerySet":
+        """Their worker's lease ran out without a word."""
+        return self.filter(state=Push.State.SENDING, lease_until__lt=now)
+
+
+class Push(models.Model):
+    """An invoice's way into one connection's books: the outbox row, of which there is one, ever."""
+
+    class State(models.TextChoices):
+        READY = "READY", "Waiting"
+        SENDING = "SENDING", "Sending"
+        UNKNOWN = "UNKNOWN", "Checking"
+        ATTENTION = "ATTENTION", "Needs attention"
+        CANCELLED = "CANCELLED", "Not sent"
+        SENT = "SENT", "Sent"
+
+    class Cause(models.TextChoices):
+        NONE = "", "None"
+        REJECTED = "REJECTED", "Sage refused it"
+        DIFFERENT = "DIFFERENT", "Sage holds something else under this reference"
+        SEVERAL = "SEVERAL", "Sage holds several under this reference"
+        MISDIRECTED = "MISDIRECTED", "Another organisation answered"
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="pushes")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="pushes")
+    state = models.CharField(max_length=10, choices=State, default=State.READY)
+    cause = models.CharField(max_length=12, choices=Cause, default=Cause.NONE, blank=True)
+    problems = models.JSONField(default=list)
+    generation = models.PositiveIntegerField(default=1)
+    fence = models.PositiveBigIntegerField(default=0)
+    lane = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    looked_at = models.DateTimeField(null=True)
+    remote = models.OneToOneField(RemoteInvoice, on_delete=models.PROTECT, null=True, related_name="push")
+    requested_at = models.DateTimeField()
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField(null=True)
+
+    objects = PushQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "pushes"
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "connection"], name="push_one_for_each_connection"),
+            models.UniqueConstraint(
+                fields=["connection", "lane"], condition=Q(state="SENDING"), name="push_one_at_a_time_in_a_lane"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="SENT", remote__isnull=False, sent_at__isnull=False)
+                | ~Q(state="SENT") & Q(remote__isnull=True, sent_at__isnull=True),
+                name="push_is_sent_with_a_token_only",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="SENDING") | Q(lease_until__isnull=False), name="push_in_hand_has_a_lease"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="ATTENTION") & ~Q(cause="") | ~Q(state="ATTENTION") & Q(cause=""),
+                name="push_needs_attention_for_a_cause",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=~Q(state__in=["SENT", "CANCELLED"]), name="push_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"push {self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        """Something will still happen to it by itself."""
+        return self.state in (self.State.READY, self.State.SENDING, self.State.UNKNOWN)
+
+
+class PushAttempt(models.Model):
+    """One attempt, on record before its first byte leaves; without a document nothing of the invoice ever left."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "", "Not known yet"
+        SENT = "SENT", "Sent"
+        FOUND = "FOUND", "Found in Sage"
+        ABSENT = "ABSENT", "Not in Sage"
+        NOT_SENT = "NOT_SENT", "Not sent"
+        REJECTED = "REJECTED", "Refused"
+
+    push = models.ForeignKey(Push, on_delete=models.PROTECT, related_name="attempts")
+    n = models.PositiveIntegerField()
+    generation = models.PositiveIntegerField()
+    key = models.CharField(max_length=32)
+    document = models.JSONField(null=True)
+    started_at = models.DateTimeField()
+    may_leave_until = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.OPEN, blank=True)
+    answered = models.BooleanField(default=False)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    request_id = models.CharField(max_length=100, blank=True)
+    message = models.TextField(blank=True)
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["n"]
+        constraints = [
+            models.UniqueConstraint(fields=["push", "n"], name="attempt_is_counted_once"),
+            models.UniqueConstraint(
+                fields=["push"], condition=Q(resolved_at__isnull=True), name="attempt_one_unresolved_at_most"
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True, outcome="") | Q(resolved_at__isnull=False) & ~Q(outcome=""),
+                name="attempt_is_resolved_with_an_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.n} of push {self.push_id}"

@@ -1,0 +1,250 @@
+"""What came of an attempt, written back in one transaction, and only while the fence is still ours."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from connectors import services as connectors
+from connectors.interface import (
+    Fix,
+    Misdirected,
+    NewInvoice,
+    OutcomeUnknown,
+    PlatformError,
+    Reconnect,
+    Rejected,
+    RemoteInvoice,
+    TryLater,
+)
+from invoices.models import Event, Invoice, Push, PushAttempt
+from invoices.models import RemoteInvoice as RemoteRow
+
+log = logging.getLogger(__name__)
+
+QUIET = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # from the end of the lease to the first look
+LOOK_GAP = timedelta(seconds=120) / settings.CLOCK_DIVISOR  # between two looks that find nothing
+ABSENCE = timedelta(seconds=300) / settings.CLOCK_DIVISOR  # from the last byte to the look that proves absence
+FIRST_WAIT = timedelta(seconds=5) / settings.CLOCK_DIVISOR
+LONGEST_WAIT = timedelta(seconds=600) / settings.CLOCK_DIVISOR
+
+
+class Overtaken(Exception):
+    """The lease ran out and the push is no longer ours: stop, and send nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A push in hand: ours as long as its row still carries this fence."""
+
+    push: Push
+    attempt: PushAttempt
+    fence: int
+
+
+def _ours(claimed: Claim) -> Push | None:
+    """The push's row, locked; None when somebody has taken it over since."""
+    return Push.objects.select_for_update().filter(pk=claimed.push.pk, fence=claimed.fence).first()
+
+
+def intend(claimed: Claim, document: dict[str, Any], *, lease_until: datetime) -> None:
+    """Puts on record what is about to be sent, and until when a byte of it may leave. Raises Overtaken."""
+    with transaction.atomic():
+        push = _ours(claimed)
+        if push is None or push.state != Push.State.SENDING:
+            raise Overtaken
+        push.lease_until = lease_until
+        push.save(update_fields=["lease_until"])
+        claimed.attempt.document, claimed.attempt.may_leave_until = document, lease_until
+        claimed.attempt.save(update_fields=["document", "may_leave_until"])
+
+
+def sent(claimed: Claim, remote: RemoteInvoice, *, now: datetime) -> None:
+    """The platform has it: its token and number come back onto the invoice."""
+    with transaction.atomic():
+        push = _ours(claimed)
+        if push is None:
+            log.warning("A late answer: %s exists; the look will find it.", remote.id, extra={"push": claimed.push.pk})
+            PushAttempt.objects.filter(pk=claimed.attempt.pk).update(message=f"A late answer: {remote.id} was created.")
+            return
+        _link(push, claimed.attempt, remote, PushAttempt.Outcome.SENT, now)
+
+
+def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice], *, now: datetime) -> None:
+    """A look found it: linked when there is one and it is the same, else a person decides."""
+    with transaction.atomic():
+        push = _ours(claimed)
+        if push is None:
+            return
+        remote = remotes[0]
+        if len(remotes) > 1:
+            _to_a_person(push, Push.Cause.SEVERAL, f"{len(remotes)} invoices in Sage carry {invoice.reference}.", now)
+        elif not _is_the_same(invoice, remote) or _belongs_to_another(push, remote):
+            text = f"{remote.number or remote.id} in Sage carries {invoice.reference} but differs from this invoice."
+            _to_a_person(push, Push.Cause.DIFFERENT, text, now)
+        else:
+            _link(push, claimed.attempt, remote, PushAttempt.Outcome.FOUND, now)
+
+
+def _is_the_same(ours: NewInvoice, theirs: RemoteInvoice) -> bool:
+    """Client, date and total: what nobody changes in the minutes between a lost answer and the look."""
+    return (ours.client_id, ours.issue_date, ours.total) == (theirs.client_id, theirs.issue_date, theirs.total)
+
+
+def _belongs_to_another(push: Push, remote: RemoteInvoice) -> bool:
+    return RemoteRow.objects.filter(connection=push.connection, remote_id=remote.id).exists()
+
+
+def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str, now: datetime) -> None:
+    push.remote = RemoteRow.objects.create(
+        invoice=push.invoice,
+        connection=push.connection,
+        remote_id=remote.id,
+        number=remote.number,
+        url=remote.url,
+        total=remote.total,
+        linked_at=now,
+    )
+    push.state, push.sent_at, push.lease_until = Push.State.SENT, now, None
+    push.cause, push.problems = Push.Cause.NONE, []
+    push.save()
+    _resolve(attempt, outcome, now)
+    Invoice.objects.filter(pk=push.invoice_id, status=Invoice.Status.APPROVED).update(status=Invoice.Status.SENT)
+    how = "Found in Sage" if outcome == PushAttempt.Outcome.FOUND else "Sent to Sage"
+    _note(push, f"{how} as {remote.number or 'a draft'}, token {remote.id}.", now)
+    if remote.total != push.invoice.total:
+        _note(push, f"Sage's total is {remote.total}, ours is {push.invoice.total}.", now)
+
+
+def failed(claimed: Claim, error: PlatformError, *, now: datetime) -> None:
+    """No invoice came of it, or it isn't known; the kind of error says what is next."""
+    attempt = claimed.attempt
+    attempt.http_status, attempt.request_id, attempt.message = error.status, error.request_id, error.message
+    with transaction.atomic():
+        push = _ours(claimed)
+        if push is None:
+            log.warning("A late failure: %s", error.message, extra={"push": claimed.push.pk})
+            return
+        push.lease_until = None
+        if attempt.document and _may_have_been_written(attempt, error):
+            _unknown(push, attempt, error, now)
+        elif isinstance(error, Rejected):
+            _resolve(attempt, PushAttempt.Outcome.REJECTED, now)
+            push.problems = [asdict(problem) for problem in error.problems]
+            _to_a_person(push, Push.Cause.REJECTED, f"Sage refused it: {error.message}"[:300], now)
+        elif isinstance(error, Misdirected):
+            _misdirected(push, attempt, error, now)
+        else:
+            _later(push, attempt, error, now)
+    if isinstance(error, Reconnect):
+        connectors.needs_reconnect(claimed.push.connection)
+
+
+def _may_have_been_written(attempt: PushAttempt, error: PlatformError) -> bool:
+    """A lost answer; or "that number exists", where an earlier attempt with this key may be what holds it."""
+    if isinstance(error, Rejected) and any(problem.fix is Fix.NUMBER for problem in error.problems):
+        earlier = PushAttempt.objects.filter(push=attempt.push, generation=attempt.generation, n__lt=attempt.n)
+        return earlier.filter(outcome=PushAttempt.Outcome.ABSENT).exists()
+    return isinstance(error, OutcomeUnknown)
+
+
+def _unknown(push: Push, attempt: PushAttempt, error: PlatformError, now: datetime) -> None:
+    """The attempt stays open until a look closes it. An answer that says nothing may have spent the key."""
+    attempt.answered = error.status is not None
+    attempt.save()
+    push.state, push.looked_at = Push.State.UNKNOWN, None
+    push.due_at = (attempt.may_leave_until or now) + QUIET
+    push.save()
+    _note(push, "Sage's answer was lost; Reflow will look before sending again.", now)
+
+
+def _misdirected(push: Push, attempt: PushAttempt, error: PlatformError, now: datetime) -> None:
+    if attempt.document:
+        attempt.save()
+    else:
+        _resolve(attempt, PushAttempt.Outcome.NOT_SENT, now)
+    _to_a_person(push, Push.Cause.MISDIRECTED, error.message, now)
+
+
+def _later(push: Push, attempt: PushAttempt, error: PlatformError, now: datetime) -> None:
+    """Nothing was written: it waits, with the whole connection where it is the platform that is busy or away."""
+    _resolve(attempt, PushAttempt.Outcome.NOT_SENT, now)
+    push.state, push.due_at = Push.State.READY, now
+    if not isinstance(error, Reconnect):
+        push.due_at = now + _wait(push, error)
+        connectors.pause(push.connection, until=push.due_at)
+    push.save()
+
+
+def _wait(push: Push, error: PlatformError) -> timedelta:
+    if isinstance(error, TryLater) and error.after:
+        return timedelta(seconds=error.after) / settings.CLOCK_DIVISOR
+    tries = push.attempts.filter(generation=push.generation).count()
+    doublings: int = 2 ** min(max(tries - 1, 0), 10)
+    return min(FIRST_WAIT * doublings, LONGEST_WAIT)
+
+
+def not_seen(claimed: Claim, error: PlatformError, *, now: datetime) -> None:
+    """A look that failed proves nothing: we look again."""
+    log.warning("Could not look: %s", error.message, extra={"push": claimed.push.pk})
+    Push.objects.filter(pk=claimed.push.pk, fence=claimed.fence).update(due_at=now + LOOK_GAP)
+    if isinstance(error, Reconnect):
+        connectors.needs_reconnect(claimed.push.connection)
+
+
+def absent(claimed: Claim, *, now: datetime) -> None:
+    """A look found nothing. Two of them, apart and late enough, prove that nothing was written: then it is sent again.
+
+    With the same key where no answer ever came, so that even a platform that wakes up late keeps one of the two; with a
+    new one where an answer may have spent the key.
+    """
+    with transaction.atomic():
+        push = _ours(claimed)
+        if push is None:
+            return
+        last_byte = claimed.attempt.may_leave_until or claimed.attempt.started_at
+        proven_from = max((push.looked_at or now) + LOOK_GAP, last_byte + ABSENCE)
+        if push.looked_at and now >= proven_from:
+            _resolve(claimed.attempt, PushAttempt.Outcome.ABSENT, now)
+            push.state, push.due_at = Push.State.READY, now
+            push.generation += 1 if claimed.attempt.answered else 0
+            _note(push, "Sage does not have it: it is sent again.", now)
+        else:
+            push.looked_at = push.looked_at or now
+            push.due_at = max(push.looked_at + LOOK_GAP, last_byte + ABSENCE)
+        push.save()
+
+
+def abandoned(push_id: int, *, now: datetime) -> None:
+    """A worker died or froze: where a byte may have left we look first, else it just waits for another worker."""
+    with transaction.atomic():
+        push = Push.objects.abandoned(now).select_for_update(skip_locked=True).filter(pk=push_id).first()
+        attempt = push.attempts.filter(resolved_at=None).first() if push else None
+        if push is None or attempt is None:
+            return
+        attempt.message = "The worker stopped before an answer came."
+        if attempt.document:
+            _unknown(push, attempt, OutcomeUnknown(attempt.message), now)
+        else:
+            push.fence += 1
+            _later(push, attempt, TryLater(attempt.message), now)
+    log.warning("A worker left it behind: now %s", push.state, extra={"push": push_id})
+
+
+def _to_a_person(push: Push, cause: str, text: str, now: datetime) -> None:
+    push.state, push.cause, push.lease_until = Push.State.ATTENTION, cause, None
+    push.save()
+    _note(push, text, now)
+
+
+def _resolve(attempt: PushAttempt, outcome: str, now: datetime) -> None:
+    attempt.outcome, attempt.resolved_at = outcome, now
+    attempt.save()
+
+
+def _note(push: Push, text: str, now: datetime) -> None:
+    Event.objects.create(invoice=push.invoice, happened_at=now, actor=None, text=text[:300])

@@ -1,0 +1,136 @@
+"""Clients, Items and Properties: a list, a form, and an archive from which everything can come back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.forms import modelform_factory
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from invoices.models import Client, Item, Property
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """What differs between the three: the model, its words, what is searched and what is typed."""
+
+    model: type[Model]
+    name: str
+    title: str
+    icon: str
+    teaching: str
+    searched: tuple[str, ...]
+    fields: tuple[str, ...]
+
+    @property
+    def list_name(self) -> str:
+        return f"{self.name}-list"
+
+    @property
+    def rows_template(self) -> str:
+        return f"registers/_{self.name}_rows.html"
+
+    def find(self, q: str, *, archived: bool) -> QuerySet[Any]:
+        matches = Q()
+        for field in self.searched if q else ():
+            matches |= Q(**{f"{field}__icontains": q})
+        return self.model._default_manager.filter(matches, archived_at__isnull=not archived)
+
+    def form(self, data: Any, instance: Any) -> Any:
+        form = modelform_factory(self.model, fields=list(self.fields))(data, instance=instance)
+        if "client" in form.fields:
+            form.fields["client"].queryset = Client.objects.in_use()  # type: ignore[attr-defined]
+        return form
+
+
+def _links(request: HttpRequest, register: Register) -> dict[str, Any]:
+    """What this person may do here, and where."""
+    may_add = request.user.has_perm(f"invoices.add_{register.name}")
+    return {
+        "may_change": request.user.has_perm(f"invoices.change_{register.name}"),
+        "archive_name": f"{register.name}-archive",
+        "new_url": reverse(f"{register.name}-new") if may_add else "",
+        "new_label": f"New {register.name}",
+    }
+
+
+def views(register: Register) -> dict[str, Any]:
+    """The views of one register, by the last part of their URL names."""
+
+    @require_safe
+    def listed(request: HttpRequest) -> HttpResponse:
+        q, show = request.GET.get("q", "").strip()[:100], request.GET.get("show", "")
+        rows = Paginator(register.find(q, archived=show == "archived"), PAGE_SIZE)
+        page = rows.get_page(request.GET.get("page"))
+        context = {"register": register, "page": page, "q": q, "show": show, **_links(request, register)}
+        return render(request, "registers/list.html", context)
+
+    @require_http_methods(["GET", "POST"])
+    def edit(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        row = get_object_or_404(register.model, pk=pk) if pk else None
+        form = register.form(request.POST or None, row)
+        if request.method == "POST" and form.is_valid():
+            messages.success(request, f"Saved {form.save()}.")
+            return redirect(register.list_name)
+        status = 200 if request.method == "GET" else 422
+        return render(request, "registers/edit.html", {"register": register, "form": form, "row": row}, status=status)
+
+    @require_POST
+    def archive(request: HttpRequest, pk: int) -> HttpResponse:
+        """Archives what is in use, and takes back what is archived."""
+        row: Any = get_object_or_404(register.model, pk=pk)
+        row.archived_at = None if row.archived_at else timezone.now()
+        row.save(update_fields=["archived_at"])
+        kept = "It stays on its invoices and can be taken back under Archived."
+        messages.success(request, f"Archived {row}. {kept}" if row.archived_at else f"{row} is back in use.")
+        return redirect(register.list_name)
+
+    return {"list": listed, "new": edit, "edit": edit, "archive": archive}
+
+
+CLIENTS = Register(
+    model=Client,
+    name="client",
+    title="Clients",
+    icon="people",
+    teaching="A client is somebody you bill. Their reference and e-mail also find them in Sage.",
+    searched=("name", "reference", "email", "city", "postal_code"),
+    fields=(
+        "name",
+        "reference",
+        "email",
+        "terms_days",
+        "address_line_1",
+        "address_line_2",
+        "city",
+        "postal_code",
+        "country",
+    ),
+)
+ITEMS = Register(
+    model=Item,
+    name="item",
+    title="Items",
+    icon="box-seam",
+    teaching="An item is something you sell again and again. Choosing it fills a line of an invoice.",
+    searched=("code", "description"),
+    fields=("code", "description", "sort", "unit_price", "tax_rate"),
+)
+PROPERTIES = Register(
+    model=Property,
+    name="property",
+    title="Properties",
+    icon="buildings",
+    teaching="A property is where work is done. An invoice can name one, and Sage gets it in the notes.",
+    searched=("name", "address", "client__name"),
+    fields=("name", "client", "address"),
+)
+ALL = (CLIENTS, ITEMS, PROPERTIES)

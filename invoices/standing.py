@@ -1,0 +1,80 @@
+"""Where an invoice stands on its way to Sage: one function of push and connection says what every page shows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.timezone import localtime
+
+from connectors.interface import Fix
+from connectors.models import Connection
+from invoices.models import Invoice, Push
+
+FIXES: dict[str, tuple[str, str, str]] = {
+    # where a person mends it: URL name, what the link says, the permission to go there
+    Fix.CONNECTION: ("connector", "Open Cloud Accounting Connector", "connectors.change_connection"),
+    Fix.SALES_ACCOUNT: ("connector", "Choose the default nominal code", "connectors.change_connection"),
+    Fix.TAX_RATES: ("connector", "Map the tax rates", "connectors.change_connection"),
+    Fix.PLATFORM: ("connector", "Open Cloud Accounting Connector", "connectors.change_connection"),
+    Fix.NUMBER: ("incrementor-list", "Open Incrementor Groups", "incrementors.change_group"),
+    Fix.CLIENT: ("client-edit", "Open the client", "invoices.change_client"),
+    Fix.INVOICE: ("invoice-edit", "Change the invoice", "invoices.change_invoice"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What people see: a word, its tone and icon, why it waits, and whether it will still change by itself."""
+
+    code: str
+    label: str
+    tone: str
+    icon: str
+    reason: str = ""
+    moving: bool = False
+
+
+NOT_SENT = Standing(code="NOT_SENT", label="Not sent", tone="neutral", icon="dash-circle")
+SENT = Standing(code="SENT", label="Sent", tone="good", icon="check-circle-fill")
+SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
+ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
+
+
+def standing(push: Push | None, connection: Connection | None, *, now: datetime) -> Standing:
+    """The whole table: what a push in each state, over a connection in each state, is called on screen."""
+    if push is None or push.state == Push.State.CANCELLED:
+        return NOT_SENT
+    if push.state == Push.State.READY:
+        return Standing(
+            code="WAITING", label="Waiting", tone="busy", icon="clock", reason=_why(push, connection, now), moving=True
+        )
+    if push.state == Push.State.UNKNOWN:
+        return Standing(
+            code="CHECKING",
+            label="Checking",
+            tone="warn",
+            icon="spinner",
+            reason="Sage's answer was lost. Reflow looks into Sage before it sends anything again: "
+            f"next look at {_clock(push.due_at)}.",
+            moving=True,
+        )
+    return {Push.State.SENDING: SENDING, Push.State.SENT: SENT}.get(Push.State(push.state), ATTENTION)
+
+
+def _why(push: Push, connection: Connection | None, now: datetime) -> str:
+    if connection is None or connection.pk != push.connection_id:
+        return "It waits until Reflow is connected to the same organisation in Sage again."
+    if connection.state == Connection.State.RECONNECT:
+        return "Sage no longer accepts our authorisation. It is sent once an admin has authorised Reflow again."
+    due = max(push.due_at, connection.paused_until or push.due_at)
+    return f"Sage is busy or can't be reached. Next try at {_clock(due)}." if due > now else ""
+
+
+def _clock(moment: datetime) -> str:
+    return f"{localtime(moment):%H:%M:%S}"
+
+
+def current_push(invoice: Invoice, connection: Connection | None) -> Push | None:
+    """The push over the live connection, else the latest that got somewhere."""
+    pushes = list(invoice.pushes.select_related("remote", "connection", "requested_by").order_by("-requested_at"))
+    live = [push for push in pushes if connection and push.connection_id == connection.pk]
+    return next(iter(live or pushes), None)

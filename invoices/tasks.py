@@ -1,0 +1,32 @@
+"""The queue hop: Celery carries a push's id and nothing else, and may lose it."""
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from invoices import push
+
+log = logging.getLogger(__name__)
+
+
+def hint(push_id: int) -> None:
+    """Tells a worker that there is something to do; when the broker is away the sweep finds it instead."""
+    try:
+        push_invoice.delay(push_id=push_id)
+    except OperationalError:
+        log.warning("The broker is away; the sweep will find it.", extra={"push": push_id})
+
+
+@shared_task
+def push_invoice(push_id: int, **_: object) -> None:
+    left = push.work(push_id)
+    if left is not None:
+        hint(left)
+
+
+@shared_task
+def sweep_pushes(**_: object) -> None:
+    for push_id in push.sweep(now=timezone.now()):
+        hint(push_id)
