@@ -1,0 +1,86 @@
+"""Who may open what: one table of every address, checked before any view; what is not in it is closed."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+PUBLIC = "public"
+ANYBODY = "anybody signed in"
+
+RULES: dict[str, str] = {
+    "login": PUBLIC,
+    "logout": ANYBODY,
+    "healthz": PUBLIC,
+    "readyz": PUBLIC,
+    "invoice-list": "invoices.view_invoice",
+    "invoice-columns": "invoices.view_invoice",
+    "invoice-new": "invoices.add_invoice",
+    "invoice-detail": "invoices.view_invoice",
+    "invoice-edit": "invoices.change_invoice",
+    "invoice-approve": "invoices.approve_invoice",
+    "invoice-draft": "invoices.approve_invoice",
+    "invoice-discard": "invoices.change_invoice",
+    "invoice-push": "invoices.view_invoice",
+    "client-list": "invoices.view_client",
+    "client-new": "invoices.add_client",
+    "client-edit": "invoices.change_client",
+    "client-archive": "invoices.change_client",
+    "item-list": "invoices.view_item",
+    "item-new": "invoices.add_item",
+    "item-edit": "invoices.change_item",
+    "item-archive": "invoices.change_item",
+    "property-list": "invoices.view_property",
+    "property-new": "invoices.add_property",
+    "property-edit": "invoices.change_property",
+    "property-archive": "invoices.change_property",
+    "connector": "connectors.change_connection",
+    "connector-authorise": "connectors.change_connection",
+    "connector-callback": "connectors.change_connection",
+    "connector-company": "connectors.change_connection",
+    "connector-account": "connectors.change_connection",
+    "connector-taxes": "connectors.change_connection",
+    "incrementor-list": "incrementors.change_group",
+    "incrementor-edit": "incrementors.change_group",
+    "company": "invoices.change_company",
+}
+# What a POST needs besides, where reading is open to more people than doing.
+TO_POST: dict[str, tuple[str, ...]] = {"invoice-push": ("invoices.send_invoice", "invoices.approve_invoice")}
+
+
+class AccessMiddleware:
+    """Lets a request through to its view only where RULES says so."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.user.is_authenticated:
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        rule = RULES.get(name)
+        if rule == PUBLIC:
+            return None
+        if not request.user.is_authenticated:
+            return _to_sign_in(request)
+        if rule is None or not (rule == ANYBODY or request.user.has_perm(rule)):
+            raise PermissionDenied
+        if request.method == "POST" and not request.user.has_perms(TO_POST.get(name, ())):
+            raise PermissionDenied
+        return None
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Sign-in, and back here afterwards; htmx loads the whole page instead of putting the form into a fragment."""
+    there = request.get_full_path() if request.method == "GET" else "/"
+    address = f"{reverse('login')}?{urlencode({'next': there})}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": reverse("login")})
+    return HttpResponseRedirect(address)

@@ -1,0 +1,237 @@
+"""Every setting, read once from the environment; a wrong value stops the start with its name and an example."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import environ
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = Path(os.environ.get("REFLOW_STATE_DIR") or BASE_DIR / ".reflow")
+
+env = environ.Env()
+for env_file in (BASE_DIR / ".env", STATE_DIR / "env"):
+    if env_file.is_file():
+        env.read_env(env_file)
+
+
+def stop(name: str, why: str, example: str) -> NoReturn:
+    """Ends the start: exit code 1 and one line that says what is wrong and how a right value looks."""
+    raise SystemExit(f"Reflow cannot start: {name} {why}. For example: {name}={example}")
+
+
+def text(name: str, example: str, default: str | None = None) -> str:
+    value = str(env.str(name, default=default or "")).strip()
+    if not value and default is None:
+        stop(name, "is not set", example)
+    return value
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    try:
+        value = int(env.str(name, default=str(default)))
+    except ValueError:
+        stop(name, "is not a whole number", str(default))
+    if not low <= value <= high:
+        stop(name, f"must be from {low} to {high}", str(default))
+    return value
+
+
+def address(name: str, default: str, *, loopback_only_http: bool = True) -> str:
+    """An http(s) URL without a trailing slash; plain http only to this machine or to SANDBOX_HOST."""
+    value = text(name, default, default).rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        stop(name, f"is not a web address: {value!r}", default)
+    if loopback_only_http and parts.scheme == "http" and parts.hostname not in (*LOOPBACK, SANDBOX_HOST):
+        stop(name, f"must be https, as {parts.hostname} is not this machine (nor SANDBOX_HOST)", default)
+    return value
+
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SANDBOX_HOST = text("SANDBOX_HOST", "sandbox", "")
+
+# Django -------------------------------------------------------------------------------------------------
+try:
+    DEBUG = env.bool("DEBUG", default=False)
+except (ValueError, ImproperlyConfigured):
+    stop("DEBUG", "is neither true nor false", "false")
+SECRET_KEY = text("SECRET_KEY", "fifty-or-more-random-characters")
+if len(SECRET_KEY) < 32:  # noqa: PLR2004
+    stop("SECRET_KEY", "is shorter than 32 characters", "fifty-or-more-random-characters")
+PUBLIC_URL = address("PUBLIC_URL", "http://127.0.0.1:8000", loopback_only_http=False)
+ALLOWED_HOSTS = [h for h in text("ALLOWED_HOSTS", "reflow.example.com", "").split(",") if h] or [
+    urlsplit(PUBLIC_URL).hostname or "",
+    *LOOPBACK[:2],
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+HTTPS = PUBLIC_URL.startswith("https://")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "csp",
+    "reflow",
+    "settings_ui",
+    "invoices",
+    "incrementors",
+    "connectors",
+]
+MIDDLEWARE = [
+    "reflow.logs.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "reflow.access.AccessMiddleware",
+]
+ROOT_URLCONF = "reflow.urls"
+WSGI_APPLICATION = "reflow.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = text("TIME_ZONE", "Europe/London", "Europe/London")
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_MANIFEST_STRICT = False
+
+# Sign-in and cookies ------------------------------------------------------------------------------------
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "invoice-list"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "reflow-session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "reflow-csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+# Postgres -----------------------------------------------------------------------------------------------
+DATABASE_URL = text("DATABASE_URL", "postgres://reflow:password@127.0.0.1:5432/reflow")
+try:
+    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+except ImproperlyConfigured:
+    DATABASES = {"default": {}}
+if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
+    stop("DATABASE_URL", "is not a Postgres address", "postgres://reflow:password@127.0.0.1:5432/reflow")
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
+# The queue: Redis carries hints, so it may be wiped at any time -----------------------------------------
+REDIS_URL = text("REDIS_URL", "redis://127.0.0.1:6379/0")
+CLOCK_DIVISOR = number("CLOCK_DIVISOR", 1, 1, 1000)
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 1,
+    "health_check_interval": 15,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "sweep-pushes": {"task": "invoices.tasks.sweep_pushes", "schedule": timedelta(seconds=10) / CLOCK_DIVISOR}
+}
+
+# Sage ---------------------------------------------------------------------------------------------------
+SUPPORT_EMAIL = text("SUPPORT_EMAIL", "help@example.com", "")
+TOKEN_KEYS = [key for key in text("TOKEN_KEYS", "a key from `manage.py token_key`").split(",") if key]
+for key in TOKEN_KEYS:
+    try:
+        Fernet(key)
+    except ValueError:
+        stop("TOKEN_KEYS", "holds something that is not a Fernet key", "32 random bytes in URL-safe base64")
+SAGE_ACCOUNTING = {
+    "authorize_url": address("SAGE_ACCOUNTING_AUTHORIZE_URL", "https://www.sageone.com/oauth2/auth/central"),
+    "token_url": address("SAGE_ACCOUNTING_TOKEN_URL", "https://oauth.accounting.sage.com/token"),
+    "revoke_url": address("SAGE_ACCOUNTING_REVOKE_URL", "https://oauth.accounting.sage.com/revoke"),
+    "api_url": address("SAGE_ACCOUNTING_API_URL", "https://api.accounting.sage.com/v3.1"),
+    "client_id": text("SAGE_ACCOUNTING_CLIENT_ID", "uuid/uuid", ""),
+    "client_secret": text("SAGE_ACCOUNTING_CLIENT_SECRET", "the secret from developer.sage.com", ""),
+}
+
+# Logs ---------------------------------------------------------------------------------------------------
+LOG_LEVEL = text("LOG_LEVEL", "INFO", "INFO").upper()
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+    stop("LOG_LEVEL", "is not DEBUG, INFO, WARNING or ERROR", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "reflow.logs.LineFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        # These print tokens or whole bodies at DEBUG.
+        "requests_oauthlib": {"level": "WARNING"},
+        "oauthlib": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}

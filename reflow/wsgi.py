@@ -1,0 +1,8 @@
+"""The door gunicorn comes in by."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reflow.settings")
+application = get_wsgi_application()
