@@ -1,0 +1,160 @@
+"""What people type, checked field by field before anything is done with it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils.functional import cached_property
+
+from invoices.models import Client, Company, Invoice, InvoiceLine, Item, Property, TaxRate
+from invoices.services import InvoiceDraft, LineDraft
+
+MOST_LINES = 200
+LINE_FIELDS = ("item", "description", "quantity", "unit_price", "discount_percent", "tax_rate")
+
+
+class DateInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class InvoiceForm(forms.ModelForm):
+    """An invoice's head. An empty due date follows from the client's terms, else the company's."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Invoice
+        fields = ["client", "site", "issue_date", "due_date", "reference", "notes"]
+        labels = {"site": "Property", "issue_date": "Date", "due_date": "Due"}
+        widgets = {"issue_date": DateInput(), "due_date": DateInput(), "notes": forms.Textarea(attrs={"rows": 2})}
+        help_texts = {"due_date": "Empty: by the client's payment terms.", "notes": "Kept with the invoice in Sage."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["due_date"].required = False
+        self._offer("client", Client.objects.all())
+        self._offer("site", Property.objects.all())
+
+    def _offer(self, name: str, queryset: Any) -> None:
+        """Those in use, and the one this invoice has already."""
+        field: Any = self.fields[name]
+        field.queryset = queryset.filter(Q(archived_at=None) | Q(pk=getattr(self.instance, f"{name}_id")))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        issued, due, client = (cleaned.get(name) for name in ("issue_date", "due_date", "client"))
+        if issued and client and not due:
+            terms = client.terms_days if client.terms_days is not None else Company.ours().terms_days
+            cleaned["due_date"] = issued + timedelta(days=terms)
+        elif issued and due and due < issued:
+            self.add_error("due_date", "This is before the invoice's date.")
+        return cleaned
+
+
+class RowSelect(forms.Select):
+    """Options that carry what a line is filled with, or counted with, when they are chosen."""
+
+    def __init__(self, rows: Mapping[str, Item | TaxRate]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        row = self.rows.get(str(value))
+        if isinstance(row, Item):
+            filled = {"description": row.description, "price": str(row.unit_price), "tax": row.tax_rate_id}
+            option["attrs"] |= {f"data-{name}": text for name, text in filled.items()}
+        elif isinstance(row, TaxRate):
+            option["attrs"]["data-percentage"] = str(row.percentage)
+        return option
+
+
+class RowField(forms.TypedChoiceField):
+    """A choice among rows read once for the whole grid, however many lines it has."""
+
+    def __init__(self, rows: Mapping[str, Any], **kwargs: Any) -> None:
+        choices = [("", "")] if not kwargs.get("required", True) else []
+        super().__init__(
+            choices=[*choices, *((key, str(row)) for key, row in rows.items())],
+            coerce=rows.__getitem__,
+            empty_value=None,
+            widget=RowSelect(rows),
+            **kwargs,
+        )
+
+
+class LineForm(forms.ModelForm):
+    """One line of the grid; its cells have no visible labels, so each carries its own."""
+
+    class Meta:
+        model = InvoiceLine
+        fields = LINE_FIELDS
+        labels = {"unit_price": "Price", "discount_percent": "Discount %"}
+
+    def __init__(self, *args: Any, items: Mapping[str, Item], rates: Mapping[str, TaxRate], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["item"] = RowField(items, required=False, label="Item")
+        self.fields["tax_rate"] = RowField(rates, label="Tax rate", initial=next(iter(rates), None))
+        for name, field in self.fields.items():
+            if name in ("quantity", "unit_price", "discount_percent"):
+                field.localize = True
+                field.widget = forms.TextInput(attrs={"inputmode": "decimal"})
+                field.widget.is_localized = True
+            field.widget.attrs["aria-label"] = field.label
+
+    def draft(self) -> LineDraft:
+        return LineDraft(**{name: self.cleaned_data[name] for name in LINE_FIELDS})
+
+
+class BaseLines(forms.BaseFormSet):
+    """The grid: at least one line, in the order shown; a line left as it came is no line."""
+
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        return {**super().get_form_kwargs(index), "items": self._items, "rates": self._rates}
+
+    @cached_property
+    def _items(self) -> dict[str, Item]:
+        mine = Q(pk__in=[line["item"] for line in self.initial or () if line["item"]])
+        return {str(item.pk): item for item in Item.objects.filter(Q(archived_at=None) | mine)}
+
+    @cached_property
+    def _rates(self) -> dict[str, TaxRate]:
+        return {rate.pk: rate for rate in TaxRate.objects.all()}
+
+    @property
+    def kept(self) -> list[LineForm]:
+        return [form for form in self.forms if form not in self.deleted_forms and form.has_changed()]
+
+    def clean(self) -> None:
+        if not any(self.errors) and not self.kept:
+            raise forms.ValidationError("An invoice needs at least one line.")
+
+
+Lines = forms.formset_factory(
+    LineForm, formset=BaseLines, extra=1, can_delete=True, max_num=MOST_LINES, validate_max=True
+)
+
+
+def lines_for(invoice: Invoice | None, data: Any = None) -> BaseLines:
+    """The grid for an invoice, or an empty one; `data` is what was posted."""
+    names = ("item_id", "description", "quantity", "unit_price", "discount_percent", "tax_rate_id")
+    shown = invoice.lines.values_list(*names) if invoice and data is None else ()
+    initial = [dict(zip(LINE_FIELDS, row, strict=True)) for row in shown]
+    return Lines(data, prefix="lines", initial=initial)  # type: ignore[return-value]
+
+
+def draft_from(form: InvoiceForm, lines: BaseLines) -> InvoiceDraft:
+    """Both valid forms as one draft."""
+    fields = {name: form.cleaned_data[name] for name in form._meta.fields or ()}
+    return InvoiceDraft(**fields, lines=[line.draft() for line in lines.kept])
+
+
+class DiscardForm(forms.Form):
+    reason = forms.CharField(
+        max_length=150, help_text="Its number stays on record with this reason, so that the sequence is whole."
+    )

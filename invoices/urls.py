@@ -1,0 +1,25 @@
+"""The addresses under Accounts, as a person meets them."""
+
+from django.urls import path
+
+from invoices import registers, views
+
+urlpatterns = [
+    path("", views.invoice_list, name="invoice-list"),
+    path("invoices/columns/", views.invoice_columns, name="invoice-columns"),
+    path("invoices/new/", views.invoice_new, name="invoice-new"),
+    path("invoices/<int:pk>/", views.invoice_detail, name="invoice-detail"),
+    path("invoices/<int:pk>/edit/", views.invoice_edit, name="invoice-edit"),
+    path("invoices/<int:pk>/approve/", views.invoice_approve, name="invoice-approve"),
+    path("invoices/<int:pk>/draft/", views.invoice_draft, name="invoice-draft"),
+    path("invoices/<int:pk>/discard/", views.invoice_discard, name="invoice-discard"),
+    path("invoices/<int:pk>/push/", views.invoice_push, name="invoice-push"),
+]
+for register in registers.ALL:
+    view, plural, name = registers.views(register), register.title.lower(), register.name
+    urlpatterns += [
+        path(f"{plural}/", view["list"], name=f"{name}-list"),
+        path(f"{plural}/new/", view["new"], name=f"{name}-new"),
+        path(f"{plural}/<int:pk>/", view["edit"], name=f"{name}-edit"),
+        path(f"{plural}/<int:pk>/archive/", view["archive"], name=f"{name}-archive"),
+    ]

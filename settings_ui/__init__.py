@@ -1,0 +1,1 @@
+"""The front where an admin sets things up."""
