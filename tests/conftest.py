@@ -1,0 +1,136 @@
+"""What every test may ask for: people, a connected sandbox, an invoice, and what the sandbox's books hold."""
+
+import os
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group as Role
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from connectors.interface import Kind
+from connectors.models import Connection
+from connectors.services import begin, catalogue, choose_account, choose_company, complete, map_tax_rates
+from invoices import services
+from invoices.models import Client, Invoice, Item, TaxRate
+from invoices.services import InvoiceDraft, LineDraft
+from tests.books import Sandbox
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # sign-ins are not what is slow here
+CALLBACK = "http://127.0.0.1:8000/settings/connector/callback/"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+def person(username: str, role: str) -> User:
+    user = User.objects.create_user(username, password=f"{username}-password", first_name=username.title())
+    user.groups.add(Role.objects.get(name=role))
+    return user
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return person("ada", "Admin")
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return person("sam", "Staff")
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    return person("vera", "Viewer")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """This worker's pretend Sage, with fresh books."""
+    pretend = Sandbox(os.environ["SANDBOX_URL"])
+    pretend.reset()
+    yield pretend
+    pretend.clear_faults()
+
+
+@pytest.fixture
+def connection(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
+    """Authorised through the sandbox's real pages and set up from its live lists: ready to send."""
+    journey = begin("sage_accounting", redirect_uri=CALLBACK)
+    answer = sandbox.allow(journey.url)
+    connected = complete(journey, answer, redirect_uri=CALLBACK, actor=admin, now=now)
+    if connected.state == Connection.State.CHOOSING:
+        choose_company(connected, sandbox.company_id())
+        connected.refresh_from_db()
+    by_code = {entry.code: entry.id for entry in catalogue(connected, Kind.SALES_ACCOUNTS, now=now)}
+    choose_account(connected, Kind.SALES_ACCOUNTS, by_code["4000"], now=now)
+    purchases = catalogue(connected, Kind.PURCHASE_ACCOUNTS, now=now)
+    choose_account(connected, Kind.PURCHASE_ACCOUNTS, purchases[0].id, now=now)
+    rates = {
+        "STANDARD": "GB_STANDARD",
+        "REDUCED": "GB_LOWER",
+        "ZERO": "GB_ZERO",
+        "EXEMPT": "GB_EXEMPT",
+        "NO_VAT": "GB_NO_TAX",
+    }
+    map_tax_rates(connected, rates, now=now)
+    connected.refresh_from_db()
+    sandbox.clear_journal()
+    return connected
+
+
+@pytest.fixture
+def client_of_ours(db: None) -> Client:
+    return Client.objects.create(
+        name="Bramley Stores Ltd",
+        reference="BRAM1",
+        email="accounts@bramley.example",
+        address_line_1="4 Mill Lane",
+        city="Leeds",
+        postal_code="LS1 4AB",
+        terms_days=30,
+    )
+
+
+@pytest.fixture
+def item(db: None) -> Item:
+    return Item.objects.create(
+        code="LABOUR", description="Labour, per hour", unit_price=Decimal("48.00"), tax_rate_id="STANDARD"
+    )
+
+
+def line(description: str = "Gutter clearing", **changes: Any) -> LineDraft:
+    given = {
+        "item": None,
+        "description": description,
+        "quantity": Decimal("2"),
+        "unit_price": Decimal("85.00"),
+        "discount_percent": Decimal("0"),
+        "tax_rate": TaxRate.objects.get(pk="STANDARD"),
+    }
+    return LineDraft(**{**given, **changes})
+
+
+def draft_for(client: Client, *lines: LineDraft, **changes: Any) -> InvoiceDraft:
+    given = {
+        "client": client,
+        "site": None,
+        "issue_date": date(2026, 11, 2),
+        "due_date": date(2026, 12, 2),
+        "reference": "PO-7",
+        "notes": "",
+    }
+    return InvoiceDraft(**{**given, **changes}, lines=lines or (line(),))
+
+
+@pytest.fixture
+def invoice(client_of_ours: Client, staff: User, now: datetime) -> Invoice:
+    """A draft of £204.00 with its number."""
+    return services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
+
