@@ -1,0 +1,136 @@
+"""The books of one business on disk: contacts, sales invoices and the next invoice number.
+
+A document is stored as the API shows it; keys with a leading underscore stay inside.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from sqlite3 import Row
+from typing import Any
+
+from sandbox.accounting.catalogue import BUSINESSES, stable_id
+from sandbox.accounting.contacts import contact_document
+from sandbox.accounting.reading import Json
+from sandbox.clock import stamp
+from sandbox.store import Store
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS document (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, business_id TEXT NOT NULL, kind TEXT NOT NULL,
+    shown TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS document_kind ON document (business_id, kind);
+CREATE INDEX IF NOT EXISTS document_number ON document (business_id, kind, json_extract(shown, '$.invoice_number'));
+CREATE TABLE IF NOT EXISTS counter (business_id TEXT PRIMARY KEY, next_number INTEGER NOT NULL);
+"""
+INVOICE, CONTACT = "sales_invoice", "contact"
+
+
+def column(path: str) -> str:
+    return f"json_extract(shown, '$.{path}')"
+
+
+def like_text(text: str) -> str:
+    """The text with LIKE's own signs made plain; use with ESCAPE '!'."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+@dataclass(slots=True)
+class Search:
+    """Conditions on documents, gathered one at a time: the words are our own, only values come from outside."""
+
+    conditions: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    order: str = "seq"
+
+    def add(self, condition: str, *values: Any) -> None:
+        self.conditions.append(f"({condition})")
+        self.values.extend(values)
+
+
+class Books:
+    def __init__(self, store: Store, business_id: str) -> None:
+        self._store = store
+        self.business_id = business_id
+
+    def get(self, kind: str, id: str) -> Json | None:
+        """A document that was not deleted."""
+        search = Search()
+        search.add("id = ?", id)
+        search.add(f"{column('deleted_at')} IS NULL")
+        return next(iter(self.find(kind, search)), None)
+
+    def find(self, kind: str, search: Search, limit: int = -1, offset: int = 0) -> list[Json]:
+        where, values = self._where(kind, search)
+        query = f"SELECT shown FROM document WHERE {where} ORDER BY {search.order} LIMIT ? OFFSET ?"  # noqa: S608
+        return [json.loads(row["shown"]) for row in self._rows(query, [*values, limit, offset])]
+
+    def count(self, kind: str, search: Search) -> int:
+        where, values = self._where(kind, search)
+        query = f"SELECT COUNT(*) AS found FROM document WHERE {where}"  # noqa: S608
+        return int(self._rows(query, values)[0]["found"])
+
+    def all(self, kind: str) -> list[Json]:
+        return self.find(kind, Search())
+
+    def add(self, kind: str, document: Json) -> None:
+        row = (document["id"], self.business_id, kind, json.dumps(document))
+        with self._store.transaction() as database:
+            database.execute("INSERT INTO document (id, business_id, kind, shown) VALUES (?, ?, ?, ?)", row)
+
+    def replace(self, document: Json) -> None:
+        with self._store.transaction() as database:
+            database.execute(
+                "UPDATE document SET shown = ? WHERE id = ? AND business_id = ?",
+                (json.dumps(document), document["id"], self.business_id),
+            )
+
+    def holds_number(self, number: str) -> bool:
+        """True for void and deleted invoices too: a number is never free again."""
+        search = Search()
+        search.add(f"{column('invoice_number')} = ?", number)
+        return self.count(INVOICE, search) > 0
+
+    def holds_reference(self, reference: str) -> bool:
+        """True for deleted contacts too: they keep their reference."""
+        search = Search()
+        search.add(f"{column('reference')} = ?", reference)
+        return self.count(CONTACT, search) > 0
+
+    def next_number(self) -> int:
+        rows = self._rows("SELECT next_number FROM counter WHERE business_id = ?", [self.business_id])
+        return int(rows[0]["next_number"]) if rows else 1
+
+    def set_next_number(self, number: int) -> None:
+        with self._store.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (self.business_id, number))
+
+    def _where(self, kind: str, search: Search) -> tuple[str, list[Any]]:
+        conditions = ["business_id = ?", "kind = ?", *search.conditions]
+        return " AND ".join(conditions), [self.business_id, kind, *search.values]
+
+    def _rows(self, query: str, values: Sequence[Any]) -> list[Row]:
+        with self._store.transaction() as database:
+            return database.execute(query, values).fetchall()
+
+
+def business_of(store: Store, document_id: str) -> str | None:
+    with store.transaction() as database:
+        row = database.execute("SELECT business_id FROM document WHERE id = ?", (document_id,)).fetchone()
+    return row["business_id"] if row else None
+
+
+def open_books(store: Store, now: datetime) -> None:
+    """Fresh books hold what Sage puts in by itself and one supplier, so that a wrong kind of contact can be met."""
+    for business in BUSINESSES:
+        books = Books(store, business.id)
+        for name, reference, system in (
+            ("HMRC Payments", "HMRC Pay", True),
+            ("Humber Trade Supplies", "HUMBER", False),
+        ):
+            id = stable_id("contact", business.id, reference)
+            fields = {"name": name, "reference": reference, "contact_type_ids": ["VENDOR"]}
+            if business_of(store, id) is None:
+                books.add(CONTACT, {**contact_document(fields, id, stamp(now)), "system": system})

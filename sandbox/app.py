@@ -1,0 +1,105 @@
+"""Builds the sandbox's web program: its parts, and what happens to every request on the way in and out."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from flask import Flask, Response, abort, g, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from sandbox import accounting
+from sandbox.accounting import invoices_api, oauth, pages, reference_api, report
+from sandbox.accounting.answers import answer_status
+from sandbox.accounting.catalogue import PEOPLE
+from sandbox.clock import Clock, wall_clock
+from sandbox.context import Sandbox, read_config, sandbox
+from sandbox.controls import controls
+from sandbox.faults import Severed, Switchboard
+from sandbox.journal import Journal
+from sandbox.store import Store
+
+# Calls made by programs, not people: these are written in the journal and can be made to fail.
+MACHINE_PATHS = (accounting.API_PREFIX, "/accounting/token", "/accounting/revoke")
+PARTS = (controls, oauth.oauth, reference_api.api, invoices_api.api, report.report, pages.pages)
+
+
+def create_app(directory: Path, clock: Clock = wall_clock) -> Flask:
+    """Opens or makes the books in the directory. Raises OSError or sqlite3.Error when they can't be kept there."""
+    app = Flask(__name__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    store = Store(directory, accounting.SCHEMAS)
+    accounting.open_books(store, clock())
+    app.extensions["sandbox"] = Sandbox(
+        config=read_config(os.environ),
+        store=store,
+        switchboard=Switchboard(accounting.platform(store)),
+        journal=Journal(),
+        clock=clock,
+        renew=lambda: _renew(store, clock),
+    )
+    for part in PARTS:
+        app.register_blueprint(part)
+    app.before_request(_arrive)
+    app.after_request(_leave)
+    app.register_error_handler(HTTPException, _http_error)
+    app.add_url_rule("/", "front", _front)
+    return app
+
+
+def _renew(store: Store, clock: Clock) -> None:
+    with store.transaction():
+        store.clear()
+        accounting.open_books(store, clock())
+
+
+def _front() -> str:
+    return render_template("front.html", people=PEOPLE)
+
+
+def _arrive() -> Response | None:
+    g.request_id = str(uuid4())
+    if request.method not in ("GET", "HEAD", "OPTIONS") and _from_elsewhere():
+        abort(403, "This was sent from another site's page.")
+    if not request.path.startswith(MACHINE_PATHS):
+        return None
+    at = sandbox().now().isoformat()
+    g.entry = sandbox().journal.arrived(request, at=at, request_id=g.request_id)
+    g.fault = sandbox().switchboard.take(request.method, request.path)
+    if g.fault is None:
+        return None
+    g.entry["fault"] = g.fault.kind
+    return sandbox().switchboard.before(g.fault)
+
+
+def _leave(response: Response) -> Response:
+    fault = g.get("fault")
+    if fault is not None:
+        response = sandbox().switchboard.after(fault, response)
+    if "entry" in g and not isinstance(response, Severed):
+        g.entry["status"] = response.status_code
+    if "business_echo" in g:
+        response.headers["X-Business"] = g.business_echo
+    response.headers["x-request-id"] = g.request_id
+    response.headers.setdefault("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _from_elsewhere() -> bool:
+    """Browsers say where a form was sent from; programs say nothing."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin is not None and urlsplit(origin).netloc != request.host
+
+
+def _http_error(error: HTTPException) -> AnyResponse:
+    status = error.code or 500
+    if request.path.startswith(MACHINE_PATHS):
+        return answer_status(status)
+    if request.path.startswith("/_"):
+        return Response(f"{error.description}\n", status=status, content_type="text/plain; charset=utf-8")
+    page = render_template("problem.html", title=error.name, message=error.description)
+    return Response(page, status=status)

@@ -1,0 +1,40 @@
+"""One SQLite file that keeps everything a restart must not lose."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+FILE_NAME = "sandbox.sqlite3"
+
+
+class Store:
+    def __init__(self, directory: Path, schemas: Sequence[str]) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = RLock()
+        self._database = sqlite3.connect(directory / FILE_NAME, check_same_thread=False, isolation_level=None)
+        self._database.row_factory = sqlite3.Row
+        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", *schemas):
+            self._database.executescript(statement)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction at a time over the whole program; an inner one joins the outer one."""
+        with self._lock:
+            if self._database.in_transaction:
+                yield self._database
+                return
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.rollback()
+                raise
+            self._database.commit()
+
+    def clear(self) -> None:
+        with self.transaction() as database:
+            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for table in tables:
+                database.execute(f'DELETE FROM "{table["name"]}"')  # noqa: S608
