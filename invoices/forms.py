@@ -39,6 +39,7 @@ class InvoiceForm(forms.ModelForm):
         self.fields["due_date"].required = False
         self._offer("client", Client.objects.all())
         self._offer("site", Property.objects.all())
+        self.fields["site"].empty_label = "None"  # type: ignore[attr-defined]
 
     def _offer(self, name: str, queryset: Any) -> None:
         """Those in use, and the one this invoice has already."""

@@ -102,8 +102,6 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         **_push_context(request, invoice),
         "lines": invoice.lines.select_related("tax_rate", "item"),
-        "events": invoice.events.select_related("actor"),
-        "discard_form": DiscardForm(),
     }
     return render(request, "invoices/detail.html", context)
 
@@ -121,13 +119,15 @@ def _push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         "invoice": invoice,
         "push": push,
         "standing": stands,
-        "platform": platform_of(subject) if subject else None,
+        "platform_label": platform_of(subject).label if subject else "",
         "connection": subject,
         "obstacles": [(obstacle, _mend(request, invoice, obstacle.fix)) for obstacle in found],
         "problems": [(p, _mend(request, invoice, p["fix"])) for p in (push.problems if push else [])],
         "last_attempt": attempts[-1] if attempts else None,
         "attempts": attempts,
         "support_email": settings.SUPPORT_EMAIL,
+        "events": invoice.events.select_related("actor"),
+        "discard_form": DiscardForm(),
     }
 
 

@@ -232,6 +232,9 @@ LOGGING = {
         "oauthlib": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # A line for every sweep, every few seconds, says nothing.
         "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }

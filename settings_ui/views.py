@@ -52,12 +52,11 @@ def _live() -> Connection:
 @csp_update({"form-action": _origins()})
 def connector(request: HttpRequest) -> HttpResponse:
     connection = services.live_connection()
-    context: dict[str, Any] = {"connection": connection, "steps": steps(connection), "platforms": PLATFORMS.values()}
+    offers = [{"platform": one.platform, "brand": one.brand, "label": one.label} for one in PLATFORMS.values()]
+    context: dict[str, Any] = {"connection": connection, "steps": steps(connection), "offers": offers}
     if connection:
-        context |= {
-            "platform": services.platform_of(connection),
-            "is_sandbox": endpoints(connection.platform).is_sandbox,
-        }
+        context["platform_label"] = services.platform_of(connection).label
+        context["is_sandbox"] = endpoints(connection.platform).is_sandbox
         context |= _live_lists(connection)
     return render(request, "settings/connector.html", context)
 
