@@ -218,7 +218,6 @@ def _line_body(line: NewLine) -> dict[str, Any]:
 def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
     """A sales invoice of theirs -> ours. Raises OutcomeUnknown where its id is missing: then only a look tells."""
     try:
-        links = row.get("links") or [{}]
         return RemoteInvoice(
             id=row["id"],
             number=row.get("invoice_number") or "",
@@ -226,10 +225,16 @@ def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
             client_id=(row.get("contact") or {}).get("id", ""),
             issue_date=date.fromisoformat(row["date"]),
             total=Decimal(str(row["total_amount"])),
-            url=links[0].get("href", ""),
+            url=_page(row),
         )
     except (KeyError, ValueError, ArithmeticError, TypeError):
         raise OutcomeUnknown("Sage's answer does not show the invoice.", status=200) from None
+
+
+def _page(row: Mapping[str, Any]) -> str:
+    """The invoice's page in Sage; anything that is not a web address is no link of ours."""
+    hrefs = [str(link.get("href", "")) for link in row.get("links") or []]
+    return next((href for href in hrefs if href.startswith(("https://", "http://"))), "")
 
 
 def complaints(body: Any) -> tuple[Problem, ...]:
