@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV := .venv/bin/python
+UV := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header
+# What the settings ask for before they can be read; nothing is reached with it.
+SETTINGS := SECRET_KEY=only-for-checks-and-not-a-secret TOKEN_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: ## set up, start everything and print the address (PORT=8010 make run for another port)
+	@$(PYTHON) reflow/bootstrap.py
+	@exec $(VENV) manage.py up
+
+test: ## set up, then all tests, those in a browser too
+	@$(PYTHON) reflow/bootstrap.py --browser
+	@$(VENV) -m pytest -n 2 --durations=10
+
+check: ## style, types and layers, in seconds
+	@$(PYTHON) reflow/bootstrap.py
+	@$(VENV) -m ruff check
+	@$(VENV) -m ruff format --check
+	@env $(SETTINGS) $(VENV) -m mypy
+	@.venv/bin/lint-imports
+	@env $(SETTINGS) $(VENV) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+format: ## tidy the code
+	@$(PYTHON) reflow/bootstrap.py
+	@$(VENV) -m ruff check --fix
+	@$(VENV) -m ruff format
+
+lock: ## resolve the dependencies anew into requirements*.txt
+	@$(PYTHON) reflow/bootstrap.py
+	@$(UV) --upgrade pyproject.toml -o requirements.txt
+	@$(UV) --upgrade --all-extras --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@echo flask | $(UV) -c requirements-dev.txt - -o requirements-sandbox.txt
+
+clean: ## remove what was made: .venv, caches, and .reflow with all its data
+	@rm -rf .venv .reflow staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
