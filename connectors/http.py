@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -77,48 +78,49 @@ def refusal_of_bearer(problems: tuple[Problem, ...], request_id: str) -> Platfor
 def wait_asked_for(headers: Mapping[str, str]) -> int | None:
     """Retry-After in whole seconds, from 1 to 900; None when there is none we can read."""
     asked = headers.get("retry-after", "").strip()
-    return min(max(int(asked), 1), LONGEST_WAIT_SECONDS) if asked.isdigit() else None
+    readable = asked.isascii() and asked.isdigit()
+    return min(max(int(asked[:9]), 1), LONGEST_WAIT_SECONDS) if readable else None
 
 
 @dataclass(slots=True)
 class Line:
-    """What one creating call's connection knows of itself: whether a byte left, and the socket to cut."""
+    """What a call knows of itself: whether a byte left, and the socket to cut."""
 
     began: bool = False
     timed_out: bool = False
-    connection: HTTPConnection | None = field(default=None, repr=False)
+    sock: socket.socket | None = field(default=None, repr=False)
 
     def cut(self) -> None:
         """Ends the call at its deadline; a read time-out alone does not bound an answer that drips."""
         self.timed_out = True
-        sock = self.connection.sock if self.connection else None
-        if sock is not None:
+        if self.sock is not None:
             try:
-                sock.shutdown(2)
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
             except OSError:
                 log.debug("The connection was already closed at its deadline.")
 
 
-class OwnConnection(HTTPAdapter):
-    """An adapter for one creating call: a fresh connection that reports the first byte handed to its socket."""
+class Watched(HTTPAdapter):
+    """An adapter whose connections tell `line`, that of the present call, of the first byte handed to their socket."""
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    def __init__(self) -> None:
+        self.line = Line()
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
-            "http": _watched(HTTPConnectionPool, HTTPConnection, self.line),
-            "https": _watched(HTTPSConnectionPool, HTTPSConnection, self.line),
+            "http": _watched(HTTPConnectionPool, HTTPConnection, self),
+            "https": _watched(HTTPSConnectionPool, HTTPSConnection, self),
         }
 
 
-def _watched(pool: type, connection: type, line: Line) -> type:
+def _watched(pool: type, connection: type, adapter: Watched) -> type:
     def send(self: Any, data: Any) -> None:
-        line.connection = self
+        line = adapter.line
         if self.sock is None:
             self.connect()
+        line.sock = self.sock  # kept here: the connection forgets it while an answer that ends it is still read
         if line.timed_out:
             raise TimeoutError("The deadline passed before the first byte.")
         line.began = True
@@ -128,14 +130,26 @@ def _watched(pool: type, connection: type, line: Line) -> type:
     return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": watched})
 
 
+class Session(requests.Session):
+    """A session whose every connection is watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched = Watched()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, self.watched)
+
+
 _thread = threading.local()
 
 
-def _shared_session() -> requests.Session:
-    """One keep-alive session a thread, for calls that write nothing."""
+def _session(method: str) -> Session:
+    """One keep-alive session a thread, for calls that write nothing; a creating call has a fresh connection."""
+    if method != "GET":
+        return Session()
     if not hasattr(_thread, "session"):
-        _thread.session = requests.Session()
-    session: requests.Session = _thread.session
+        _thread.session = Session()
+    session: Session = _thread.session
     return session
 
 
@@ -186,16 +200,16 @@ class Wire:
             "allow_redirects": False,
             **content,
         }
-        if method == "GET":
-            return _shared_session().get(self.api_url + path, **options)
-        with requests.Session() as session:
-            session.mount(self.api_url, OwnConnection(line))
-            timer = threading.Timer(self.deadline.total_seconds(), line.cut)
-            timer.start()
-            try:
-                return session.request(method, self.api_url + path, **options)
-            finally:
-                timer.cancel()
+        session = _session(method)
+        session.watched.line = line
+        timer = threading.Timer(self.deadline.total_seconds(), line.cut)
+        timer.start()
+        try:
+            return session.request(method, self.api_url + path, **options)
+        finally:
+            timer.cancel()
+            if method != "GET":
+                session.close()
 
 
 def _lost(method: str, line: Line) -> PlatformError:

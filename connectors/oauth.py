@@ -15,6 +15,7 @@ from connectors.interface import Reconnect, TryLater
 log = logging.getLogger(__name__)
 
 SECONDS = (5, 20)
+UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError)  # what an answer that is no token answer ends in
 
 
 class AuthorisationFailed(Exception):
@@ -89,7 +90,7 @@ def exchange(endpoints: Endpoints, *, redirect_uri: str, code: str, verifier: st
             timeout=SECONDS,
         )
         return _tokens(answer, now)
-    except (OAuth2Error, ValueError) as error:
+    except (OAuth2Error, *UNREADABLE) as error:
         log.warning("The code was refused: %s", getattr(error, "error", type(error).__name__))
         raise AuthorisationFailed(
             "Sage did not accept the authorisation: it may have taken longer than a minute, or been used "
@@ -124,7 +125,7 @@ def renew(endpoints: Endpoints, *, refresh_token: str, now: datetime) -> Tokens:
         if error.error in ("invalid_grant", "invalid_client", "unauthorized_client"):
             raise Reconnect("Sage no longer accepts our authorisation.") from None
         raise TryLater("Sage did not renew our access.") from None
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, *UNREADABLE) as error:
         log.warning("The token address gave no answer: %s", type(error).__name__)
         raise TryLater("Sage could not be reached to renew our access.") from None
 

@@ -32,6 +32,7 @@ PAGE_SIZE = 200  # the most `items_per_page` takes
 MOST_PAGES = 500
 REFERENCE_LIMIT = 10  # Contact.reference
 NAME_LIMIT = 100  # Contact.name
+PERSON_LIMIT = 50  # ContactPerson.name
 
 LISTS: Mapping[Kind, tuple[str, dict[str, str]]] = {
     Kind.SALES_ACCOUNTS: ("/ledger_accounts", {"visible_in": "sales", "attributes": "nominal_code,name"}),
@@ -47,7 +48,7 @@ MEANINGS: tuple[tuple[str, str, Fix], ...] = (
     (r"^invoice_number\b|number.*(taken|exists|in use)", "An invoice in Sage has this number already.", Fix.NUMBER),
     (r"ledger_account", "Sage does not take the nominal code of a line.", Fix.SALES_ACCOUNT),
     (r"tax_rate|tax_amount", "Sage does not take the tax of a line.", Fix.TAX_RATES),
-    (r"contact|customer", "Sage does not take the client as its customer.", Fix.CLIENT),
+    (r"contact|customer|address", "Sage does not take the client as its customer.", Fix.CLIENT),
     (r"^(due_)?date\b|start date|lockdown|locked|period", "Sage's books are not open for this date.", Fix.INVOICE),
     (r"^(reference|notes)\b", "A text of the invoice is not what Sage takes.", Fix.INVOICE),
     (r"subscription", "The organisation in Sage has no active subscription.", Fix.PLATFORM),
@@ -93,7 +94,10 @@ class SageAccounting:
 
     def catalogue(self, kind: Kind) -> tuple[Entry, ...]:
         path, params = LISTS[kind]
-        return tuple(_entry(row) for row in self._all(path, params))
+        try:
+            return tuple(_entry(row) for row in self._all(path, params))
+        except ArithmeticError:
+            raise TryLater(f"Sage's list at {path} can't be read.") from None
 
     def find_clients(self, client: NewClient) -> tuple[RemoteClient, ...]:
         """`GET /contacts`: how `search` matches is not documented, so each candidate is compared here."""
@@ -155,7 +159,10 @@ class SageAccounting:
             self._check_echo(answer)
             items = _items(answer)
             rows |= {row["id"]: row for row in items}
-            if page * PAGE_SIZE >= int(answer.body.get("$total") or 0) or not items:
+            total = answer.body.get("$total", 0)
+            if not isinstance(total, int):
+                raise TryLater(f"Sage's list at {path} can't be read.")
+            if page * PAGE_SIZE >= total or not items:
                 return list(rows.values())
         raise TryLater(f"Sage's list at {path} has no end.")
 
@@ -177,7 +184,7 @@ def contact_body(client: NewClient, key: str) -> dict[str, Any]:
     if client.reference and len(client.reference) <= REFERENCE_LIMIT:
         body["reference"] = client.reference
     if client.email:
-        body["main_contact_person"] = {"name": client.name[:NAME_LIMIT], "email": client.email}
+        body["main_contact_person"] = {"name": client.name[:PERSON_LIMIT], "email": client.email}
     return body
 
 
@@ -227,7 +234,7 @@ def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
             total=Decimal(str(row["total_amount"])),
             url=_page(row),
         )
-    except (KeyError, ValueError, ArithmeticError, TypeError):
+    except (KeyError, ValueError, ArithmeticError, TypeError, AttributeError):
         raise OutcomeUnknown("Sage's answer does not show the invoice.", status=200) from None
 
 
@@ -283,7 +290,7 @@ def _same(one: str, other: str) -> bool:
 
 def _items(answer: Answer) -> list[dict[str, Any]]:
     items = answer.body.get("$items") if isinstance(answer.body, dict) else None
-    if not isinstance(items, list):
+    if not isinstance(items, list) or not all(isinstance(row, dict) and row.get("id") for row in items):
         raise TryLater("Sage's answer is not a list.", status=answer.status)
     return items
 

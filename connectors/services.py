@@ -14,6 +14,7 @@ from connectors.interface import (
     Company,
     Connector,
     Entry,
+    Fix,
     Kind,
     NewClient,
     PlatformError,
@@ -91,7 +92,7 @@ def complete(
 
 
 def _checked(journey: Journey | None, answer: Mapping[str, str]) -> tuple[Journey, str]:
-    if journey is None or not hmac.compare_digest(journey.state, answer.get("state", "")):
+    if journey is None or not hmac.compare_digest(journey.state.encode(), answer.get("state", "").encode()):
         raise AuthorisationFailed(
             "This answer from Sage does not belong to an authorisation begun in this browser, or was used "
             "already. Press AUTHORISE again."
@@ -228,9 +229,9 @@ def ensure_client(
     found = [one for one in connector.find_clients(client) if one.id not in taken]
     if len(found) > 1:
         names = ", ".join(f"{one.name} ({one.reference or 'no reference'})" for one in found[:5])
-        raise Rejected(
-            (Problem(message=f"Several customers could be {client.name}: {names}.", code="SEVERAL_CLIENTS"),)
-        )
+        message = f"Several customers in Sage could be {client.name}: {names}."
+        meaning = "Give the client the reference that the right one has in Sage, then send again."
+        raise Rejected((Problem(message=message, code="SEVERAL_CLIENTS", meaning=meaning, fix=Fix.CLIENT),))
     remote = found[0] if found else connector.create_client(client, key)
     return _link_client(connection, str(local_key), remote.id, remote.name, now)
 

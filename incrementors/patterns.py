@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 MAX_LENGTH = 25  # Sage Accounting `reference`, sales_invoices (schema: maxLength 25)
+MAX_DIGITS = 18  # no counter gets further, and Postgres counts no further in a bigint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,5 +21,5 @@ class Pattern:
     @property
     def regex(self) -> str:
         """Matches this pattern's texts only: padded to `digits`, and longer values unpadded."""
-        longer = rf"[1-9][0-9]{{{self.digits},}}"
+        longer = rf"[1-9][0-9]{{{self.digits},{MAX_DIGITS - 1}}}"
         return rf"^{re.escape(self.prefix)}([0-9]{{{self.digits}}}|{longer}){re.escape(self.suffix)}$"
