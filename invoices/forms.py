@@ -1,7 +1,7 @@
 """What people type, checked field by field before anything is done with it."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -9,10 +9,13 @@ from django.db.models import Q
 from django.utils.functional import cached_property
 
 from invoices.models import Client, Company, Invoice, InvoiceLine, Item, Property, TaxRate
+from invoices.models.business import LARGEST
 from invoices.services import InvoiceDraft, LineDraft
+from invoices.totals import invoice_sums, line_sums
 
 MOST_LINES = 200
 LINE_FIELDS = ("item", "description", "quantity", "unit_price", "discount_percent", "tax_rate")
+AMOUNTS = ("quantity", "unit_price", "discount_percent")
 
 
 class DateInput(forms.DateInput):
@@ -39,12 +42,19 @@ class InvoiceForm(forms.ModelForm):
         self.fields["due_date"].required = False
         self._offer("client", Client.objects.all())
         self._offer("site", Property.objects.all())
+        self.fields["client"].empty_label = "Choose a client"  # type: ignore[attr-defined]
         self.fields["site"].empty_label = "None"  # type: ignore[attr-defined]
 
     def _offer(self, name: str, queryset: Any) -> None:
         """Those in use, and the one this invoice has already."""
         field: Any = self.fields[name]
         field.queryset = queryset.filter(Q(archived_at=None) | Q(pk=getattr(self.instance, f"{name}_id")))
+
+    def clean_issue_date(self) -> date:
+        issued: date = self.cleaned_data["issue_date"]
+        if not 2000 <= issued.year < 2100:  # noqa: PLR2004  # a slip of the keyboard, such as the year 0026
+            raise forms.ValidationError("Check the year of this date.")
+        return issued
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -79,14 +89,29 @@ class RowField(forms.TypedChoiceField):
     """A choice among rows read once for the whole grid, however many lines it has."""
 
     def __init__(self, rows: Mapping[str, Any], **kwargs: Any) -> None:
+        def row(key: str) -> Any:
+            if key not in rows:
+                raise ValueError("Not one of the rows.")
+            return rows[key]
+
         choices = [("", "")] if not kwargs.get("required", True) else []
         super().__init__(
             choices=[*choices, *((key, str(row)) for key, row in rows.items())],
-            coerce=rows.__getitem__,
+            coerce=row,
             empty_value=None,
             widget=RowSelect(rows),
             **kwargs,
         )
+
+
+class AmountField(forms.DecimalField):
+    """A number that can be compared with: what is none is refused before anybody asks whether it has changed."""
+
+    def to_python(self, value: Any) -> Any:
+        amount = super().to_python(value)
+        if amount is not None and not amount.is_finite():
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return amount
 
 
 class LineForm(forms.ModelForm):
@@ -95,6 +120,7 @@ class LineForm(forms.ModelForm):
     class Meta:
         model = InvoiceLine
         fields = LINE_FIELDS
+        field_classes = dict.fromkeys(AMOUNTS, AmountField)
         labels = {"unit_price": "Price", "discount_percent": "Discount %"}
 
     def __init__(self, *args: Any, items: Mapping[str, Item], rates: Mapping[str, TaxRate], **kwargs: Any) -> None:
@@ -102,11 +128,24 @@ class LineForm(forms.ModelForm):
         self.fields["item"] = RowField(items, required=False, label="Item")
         self.fields["tax_rate"] = RowField(rates, label="Tax rate", initial=next(iter(rates), None))
         for name, field in self.fields.items():
-            if name in ("quantity", "unit_price", "discount_percent"):
+            if name in AMOUNTS:
                 field.localize = True
                 field.widget = forms.TextInput(attrs={"inputmode": "decimal"})
                 field.widget.is_localized = True
+                field.error_messages |= {
+                    "min_value": "At least %(limit_value)s.",
+                    "max_value": "At most %(limit_value)s.",
+                }
             field.widget.attrs["aria-label"] = field.label
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            amounts = {name: cleaned[name] for name in AMOUNTS}
+            self.sums = line_sums(**amounts, tax_percent=cleaned["tax_rate"].percentage)
+            if max(self.sums.total, self.sums.net + self.sums.discount) > LARGEST:
+                self.add_error("unit_price", f"The line comes to more than {LARGEST:,}.")
+        return cleaned
 
     def draft(self) -> LineDraft:
         return LineDraft(**{name: self.cleaned_data[name] for name in LINE_FIELDS})
@@ -115,12 +154,18 @@ class LineForm(forms.ModelForm):
 class BaseLines(forms.BaseFormSet):
     """The grid: at least one line, in the order shown; a line left as it came is no line."""
 
+    default_error_messages = {
+        **forms.BaseFormSet.default_error_messages,
+        "too_many_forms": "An invoice takes at most %(num)d lines.",
+    }
+    invoice: Invoice | None = None
+
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
         return {**super().get_form_kwargs(index), "items": self._items, "rates": self._rates}
 
     @cached_property
     def _items(self) -> dict[str, Item]:
-        mine = Q(pk__in=[line["item"] for line in self.initial or () if line["item"]])
+        mine = Q(pk__in=self.invoice.lines.values("item")) if self.invoice else Q()
         return {str(item.pk): item for item in Item.objects.filter(Q(archived_at=None) | mine)}
 
     @cached_property
@@ -132,12 +177,22 @@ class BaseLines(forms.BaseFormSet):
         return [form for form in self.forms if form not in self.deleted_forms and form.has_changed()]
 
     def clean(self) -> None:
-        if not any(self.errors) and not self.kept:
+        if any(self.errors):
+            return
+        if not self.kept:
             raise forms.ValidationError("An invoice needs at least one line.")
+        if invoice_sums(line.sums for line in self.kept).total > LARGEST:
+            raise forms.ValidationError(f"The invoice comes to more than {LARGEST:,}.")
 
 
 Lines = forms.formset_factory(
-    LineForm, formset=BaseLines, extra=1, can_delete=True, max_num=MOST_LINES, validate_max=True
+    LineForm,
+    formset=BaseLines,
+    extra=1,
+    can_delete=True,
+    max_num=MOST_LINES,
+    validate_max=True,
+    absolute_max=2 * MOST_LINES,
 )
 
 
@@ -146,7 +201,9 @@ def lines_for(invoice: Invoice | None, data: Any = None) -> BaseLines:
     names = ("item_id", "description", "quantity", "unit_price", "discount_percent", "tax_rate_id")
     shown = invoice.lines.values_list(*names) if invoice and data is None else ()
     initial = [dict(zip(LINE_FIELDS, row, strict=True)) for row in shown]
-    return Lines(data, prefix="lines", initial=initial)  # type: ignore[return-value]
+    lines: BaseLines = Lines(data, prefix="lines", initial=initial)  # type: ignore[assignment]
+    lines.invoice = invoice
+    return lines
 
 
 def draft_from(form: InvoiceForm, lines: BaseLines) -> InvoiceDraft:

@@ -55,7 +55,7 @@ def _matching(q: str, status: str) -> QuerySet[Invoice]:
     found = Invoice.objects.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes))
     if status in Invoice.Status.values:
         found = found.filter(status=status)
-    for word in q.split()[:5]:
+    for word in q.replace("\x00", " ").split()[:5]:
         remote = RemoteInvoice.objects.filter(invoice=OuterRef("pk")).filter(
             Q(number__icontains=word) | Q(remote_id__iexact=word)
         )

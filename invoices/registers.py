@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms import modelform_factory
@@ -29,6 +30,8 @@ class Register:
     teaching: str
     searched: tuple[str, ...]
     fields: tuple[str, ...]
+    unique: str = ""
+    """The field of which no two rows may have the same; what its constraint complains of stands beside it."""
 
     @property
     def list_name(self) -> str:
@@ -41,13 +44,18 @@ class Register:
     def find(self, q: str, *, archived: bool) -> QuerySet[Any]:
         matches = Q()
         for field in self.searched if q else ():
-            matches |= Q(**{f"{field}__icontains": q})
-        return self.model._default_manager.filter(matches, archived_at__isnull=not archived)
+            matches |= Q(**{f"{field}__icontains": q.replace("\x00", "")})
+        shown = [field.name for field in self.model._meta.fields if field.is_relation]
+        rows = self.model._default_manager.select_related(*shown)
+        return rows.filter(matches, archived_at__isnull=not archived)
 
     def form(self, data: Any, instance: Any) -> Any:
         form = modelform_factory(self.model, fields=list(self.fields))(data, instance=instance)
         if "client" in form.fields:
-            form.fields["client"].queryset = Client.objects.in_use()  # type: ignore[attr-defined]
+            mine = Q(pk=getattr(form.instance, "client_id", None))
+            form.fields["client"].queryset = Client.objects.filter(Q(archived_at=None) | mine)  # type: ignore[attr-defined]
+        for message in form.errors.pop(NON_FIELD_ERRORS, ()):
+            form.add_error(self.unique or None, message)
         return form
 
 
@@ -75,7 +83,7 @@ def views(register: Register) -> dict[str, Any]:
 
     @require_http_methods(["GET", "POST"])
     def edit(request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        row = get_object_or_404(register.model, pk=pk) if pk else None
+        row = get_object_or_404(register.model, pk=pk) if pk is not None else None
         form = register.form(request.POST or None, row)
         if request.method == "POST" and form.is_valid():
             messages.success(request, f"Saved {form.save()}.")
@@ -103,6 +111,7 @@ CLIENTS = Register(
     icon="people",
     teaching="A client is somebody you bill. Their reference and e-mail also find them in Sage.",
     searched=("name", "reference", "email", "city", "postal_code"),
+    unique="reference",
     fields=(
         "name",
         "reference",
@@ -122,6 +131,7 @@ ITEMS = Register(
     icon="box-seam",
     teaching="An item is something you sell again and again. Choosing it fills a line of an invoice.",
     searched=("code", "description"),
+    unique="code",
     fields=("code", "description", "sort", "unit_price", "tax_rate"),
 )
 PROPERTIES = Register(

@@ -213,6 +213,9 @@ def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, a
         push.state = Push.State.UNKNOWN
         _note(invoice, "Sage is to be looked at again.", actor, now)
     else:
+        # What was refused may have been mended where it comes from, as in the client's details.
+        invoice.frozen = documents.freeze(invoice)
+        invoice.save(update_fields=["frozen"])
         push.state, push.generation = Push.State.READY, push.generation + 1
         _note(invoice, "Queued for Sage again.", actor, now)
     push.cause, push.problems = Push.Cause.NONE, []
@@ -251,8 +254,8 @@ def _locked(invoice_id: int) -> Invoice:
 
 def _must_be(invoice: Invoice, status: str, done: str) -> None:
     if invoice.status != status:
-        wanted = Invoice.Status(status).label.lower()
-        raise Refused(f"Only a {wanted} invoice can be {done}; this one is {invoice.get_status_display().lower()}.")
+        wanted = "a draft" if status == Invoice.Status.DRAFT else "an approved"
+        raise Refused(f"Only {wanted} invoice can be {done}; this one is {invoice.get_status_display().lower()}.")
 
 
 def _note(invoice: Invoice, text: str, actor: User, now: datetime) -> None:

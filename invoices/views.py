@@ -72,6 +72,9 @@ def invoice_new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def invoice_edit(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = get_object_or_404(Invoice, pk=pk)
+    if request.method == "GET" and invoice.status != Invoice.Status.DRAFT:
+        messages.info(request, "Only a draft can be changed.")
+        return redirect("invoice-detail", pk)
     form = InvoiceForm(request.POST or None, instance=invoice, initial={"version": invoice.version})
     lines = lines_for(invoice, request.POST or None)
     if request.method == "POST" and all((form.is_valid(), lines.is_valid())):
@@ -144,7 +147,7 @@ def _mend(request: HttpRequest, invoice: Invoice, fix: str | None) -> dict[str, 
 
 @require_http_methods(["GET", "POST"])
 def invoice_push(request: HttpRequest, pk: int) -> HttpResponse:
-    """GET: the right-hand card as it is now. POST: Send to Sage."""
+    """GET: the right-hand card as it is now, or 204 where it still says what was seen. POST: Send to Sage."""
     invoice = get_object_or_404(Invoice.objects.select_related("client"), pk=pk)
     refusal = ""
     if request.method == "POST":
@@ -158,6 +161,8 @@ def invoice_push(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("invoice-detail", pk)
         invoice.refresh_from_db()
     context = {**_push_context(request, invoice), "refusal": refusal, "fragment": True}
+    if request.GET.get("seen") == context["standing"].code + context["standing"].reason:
+        return HttpResponse(status=204)
     return render(request, "invoices/_push.html", context)
 
 
@@ -168,7 +173,8 @@ def invoice_approve(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def invoice_draft(request: HttpRequest, pk: int) -> HttpResponse:
-    return _do(request, pk, services.return_to_draft)
+    detail = _do(request, pk, services.return_to_draft)
+    return redirect("invoice-edit", pk) if request.POST.get("then") == "edit" else detail
 
 
 @require_POST

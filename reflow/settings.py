@@ -131,6 +131,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_MANIFEST_STRICT = False
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # an invoice of the most lines, and some more to say that it is too many
 
 # Sign-in and cookies ------------------------------------------------------------------------------------
 LOGIN_URL = "login"
@@ -193,6 +194,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 1,
     "health_check_interval": 15,
+    "max_retries": 0,  # who presses Send does not wait for a broker that is away
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {

@@ -43,14 +43,10 @@ class Sandbox:
         return self._call("GET", "/_books")
 
     def invoices(self) -> list[dict[str, Any]]:
-        found = self.books()
-        businesses = found["businesses"] if "businesses" in found else [found]
-        return [row for business in businesses for row in business["invoices"]]
+        return [row for business in self.books()["businesses"] for row in business["invoices"]]
 
     def contacts(self) -> list[dict[str, Any]]:
-        found = self.books()
-        businesses = found["businesses"] if "businesses" in found else [found]
-        return [row for business in businesses for row in business["contacts"]]
+        return [row for business in self.books()["businesses"] for row in business["contacts"]]
 
     def company_id(self) -> str:
         found: str = self.books()["businesses"][0]["id"]
@@ -63,9 +59,7 @@ class Sandbox:
             page = self._submit(browser, page, {"username": USER, "password": PASSWORD})
             organisations = re.findall(r'name="organisations"[^>]*value="([^"]+)"', page.text)
             chosen = organisations if all_organisations else organisations[:1]
-            answer = self._submit(
-                browser, page, {"organisations": chosen, "decision": decision}, allow_redirects=False
-            )
+            answer = self._submit(browser, page, {"organisations": chosen, "decision": decision}, allow_redirects=False)
             return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
 
     def _submit(

@@ -21,6 +21,8 @@ from invoices.services import InvoiceDraft, LineDraft
 from tests.books import Sandbox
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # sign-ins are not what is slow here
+settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True  # nothing needs to be gathered first
 CALLBACK = "http://127.0.0.1:8000/settings/connector/callback/"
 
 
@@ -133,4 +135,3 @@ def draft_for(client: Client, *lines: LineDraft, **changes: Any) -> InvoiceDraft
 def invoice(client_of_ours: Client, staff: User, now: datetime) -> Invoice:
     """A draft of £204.00 with its number."""
     return services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
-

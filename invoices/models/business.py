@@ -13,6 +13,7 @@ COUNTRY = RegexValidator(r"^[A-Z]{2}$", "Use the two-letter code, such as GB or 
 NO_MARKUP = RegexValidator(r"^[^<>\x00]*$", "The signs < and > can't be used here: accounting platforms refuse them.")
 NOT_NEGATIVE = MinValueValidator(0)
 PERCENT = [NOT_NEGATIVE, MaxValueValidator(100)]
+LARGEST = Decimal("999999999999.99")  # that fits into `money`
 
 
 def money(**kwargs: Any) -> "models.DecimalField[Decimal, Decimal]":

@@ -220,5 +220,6 @@ for (const failed of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
 document.addEventListener("htmx:afterOnLoad", () => { document.getElementById("unanswered").hidden = true; });
 document.addEventListener("DOMContentLoaded", () => {
   all("[data-lines]").forEach(showTotals);
+  all("form:has([data-number-preview])").forEach(previewNumbers);
   document.querySelector("[data-focus]")?.focus();
 });

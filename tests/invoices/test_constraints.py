@@ -1,0 +1,277 @@
+"""What the database itself refuses, whatever the code above it does: each rule broken once, by hand."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from connectors.models import Connection
+from invoices import models, services
+from invoices.models import (
+    Client,
+    Company,
+    Event,
+    Invoice,
+    InvoiceLine,
+    Item,
+    Property,
+    Push,
+    PushAttempt,
+    RemoteInvoice,
+    TaxRate,
+    ViewChoice,
+)
+from tests.conftest import draft_for
+from tests.invoices.conftest import remote_of
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Stage:
+    """An approved invoice of one line, queued over a connection."""
+
+    invoice: Invoice
+    push: Push
+    connection: Connection
+    staff: User
+    now: datetime
+
+    def row(self, **changes: Any) -> None:
+        Invoice.objects.filter(pk=self.invoice.pk).update(**changes)
+
+    def queue(self, **changes: Any) -> None:
+        Push.objects.filter(pk=self.push.pk).update(**changes)
+
+    def attempt(self, n: int = 1, **changes: Any) -> PushAttempt:
+        given = {"generation": 1, "key": "k" * 32, "started_at": self.now}
+        return PushAttempt.objects.create(push=self.push, n=n, **{**given, **changes})
+
+    def another(self) -> Push:
+        draft = draft_for(self.invoice.client)
+        invoice = services.create_invoice(draft=draft, actor=self.staff, now=self.now)
+        return services.request_push(invoice_id=invoice.pk, actor=self.staff, now=self.now)
+
+
+@pytest.fixture
+def stage(approved: Invoice, wired: Connection, staff: User, now: datetime) -> Stage:
+    push = services.request_push(invoice_id=approved.pk, actor=staff, now=now)
+    return Stage(approved, push, wired, staff, now)
+
+
+def line_changed(**changes: Any) -> Callable[[Stage], object]:
+    return lambda s: InvoiceLine.objects.update(**changes)
+
+
+def invoice_changed(**changes: Any) -> Callable[[Stage], object]:
+    return lambda s: s.row(**changes)
+
+
+def push_changed(**changes: Any) -> Callable[[Stage], object]:
+    return lambda s: s.queue(**changes)
+
+
+def two_clients_of_one_reference(_: Stage) -> None:
+    Client.objects.create(name="Other", reference="bram1")
+
+
+def two_items_of_one_code(_: Stage) -> None:
+    for code in ("labour", "LABOUR"):
+        Item.objects.create(code=code, description="x", unit_price=1, tax_rate_id="STANDARD")
+
+
+def an_item_that_costs_less_than_nothing(_: Stage) -> None:
+    Item.objects.create(code="X", description="x", unit_price=Decimal("-0.01"), tax_rate_id="STANDARD")
+
+
+def two_lines_at_one_position(s: Stage) -> None:
+    line = s.invoice.lines.get()
+    line.pk = None
+    line.save()
+
+
+def two_invoices_of_one_number(s: Stage) -> None:
+    Invoice.objects.filter(pk=s.another().invoice_id).update(number=s.invoice.number)
+
+
+def two_pushes_over_one_connection(s: Stage) -> None:
+    Push.objects.create(
+        invoice=s.invoice, connection=s.connection, due_at=s.now, requested_at=s.now, requested_by=s.staff
+    )
+
+
+def two_in_one_lane(s: Stage) -> None:
+    for push in (s.push, s.another()):
+        Push.objects.filter(pk=push.pk).update(state="SENDING", lease_until=s.now)
+
+
+def sent_without_a_time(s: Stage) -> None:
+    s.queue(state="SENT", remote=remote_of(s.invoice, s.connection, s.now))
+
+
+def waiting_with_a_token(s: Stage) -> None:
+    s.queue(remote=remote_of(s.invoice, s.connection, s.now))
+
+
+def two_pushes_with_one_token(s: Stage) -> None:
+    remote = remote_of(s.invoice, s.connection, s.now)
+    for push in (s.push, s.another()):
+        Push.objects.filter(pk=push.pk).update(state="SENT", remote=remote, sent_at=s.now)
+
+
+def one_token_for_two_invoices(s: Stage) -> None:
+    for invoice in (s.invoice, s.another().invoice):
+        remote_of(invoice, s.connection, s.now, remote_id="same")
+
+
+def two_attempts_of_unknown_outcome(s: Stage) -> None:
+    s.attempt(1)
+    s.attempt(2)
+
+
+def two_attempts_counted_alike(s: Stage) -> None:
+    s.attempt(1, outcome="ABSENT", resolved_at=s.now)
+    s.attempt(1)
+
+
+def two_choices_for_one_page(s: Stage) -> None:
+    for _ in range(2):
+        ViewChoice.objects.create(user=s.staff, page="invoices")
+
+
+BROKEN: dict[str, list[Callable[[Stage], object]]] = {
+    "company_is_one": [lambda s: Company.objects.create(pk=2, name="Another")],
+    "client_reference_is_one": [two_clients_of_one_reference],
+    "invoices_client_uuid": [lambda s: Client.objects.create(name="x", uuid=s.invoice.client.uuid)],
+    "tax_rate_is_a_percentage": [
+        lambda s: TaxRate.objects.update(percentage=-1),
+        lambda s: TaxRate.objects.update(percentage=Decimal("100.01")),
+    ],
+    "item_code_is_one": [two_items_of_one_code],
+    "item_price_is_not_negative": [an_item_that_costs_less_than_nothing],
+    "invoices_invoice_number": [two_invoices_of_one_number],
+    "invoices_invoice_uuid": [lambda s: Invoice.objects.filter(pk=s.another().invoice_id).update(uuid=s.invoice.uuid)],
+    "invoice_total_is_net_and_tax": [invoice_changed(total=Decimal("204.01"))],
+    "invoice_is_not_negative": [
+        invoice_changed(net=-1, tax=0, total=-1),
+        invoice_changed(net=1, tax=-1, total=0),
+    ],
+    "invoice_due_not_before_its_date": [invoice_changed(due_date=date(2026, 11, 1))],
+    "invoice_past_draft_has_a_number": [invoice_changed(number=None)],
+    "invoice_is_frozen_from_approval_on": [
+        invoice_changed(frozen=None),
+        invoice_changed(approved_at=None),
+        invoice_changed(status="DRAFT"),
+        invoice_changed(status="SENT", frozen=None),
+        invoice_changed(status="PAID"),
+    ],
+    "line_one_at_each_position": [two_lines_at_one_position],
+    "line_total_is_net_and_tax": [line_changed(total=Decimal("204.01"))],
+    "line_quantity_is_positive": [line_changed(quantity=0), line_changed(quantity=Decimal("-1"))],
+    "line_is_not_negative": [
+        line_changed(unit_price=-1),
+        line_changed(discount_percent=-1),
+        line_changed(discount_percent=Decimal("100.01")),
+    ],
+    "view_choice_one_a_page": [two_choices_for_one_page],
+    "remote_invoice_is_of_one_invoice": [one_token_for_two_invoices],
+    "remote_invoice_has_a_token": [lambda s: remote_of(s.invoice, s.connection, s.now, remote_id="")],
+    "push_one_for_each_connection": [two_pushes_over_one_connection],
+    "push_one_at_a_time_in_a_lane": [two_in_one_lane],
+    "push_is_sent_with_a_token_only": [
+        push_changed(state="SENT"),
+        push_changed(state="SENT", sent_at=timezone.now()),
+        push_changed(sent_at=timezone.now()),
+        sent_without_a_time,
+        waiting_with_a_token,
+    ],
+    "invoices_push_remote_id": [two_pushes_with_one_token],
+    "push_in_hand_has_a_lease": [push_changed(state="SENDING")],
+    "push_needs_attention_for_a_cause": [push_changed(state="ATTENTION"), push_changed(cause="REJECTED")],
+    "attempt_is_counted_once": [two_attempts_counted_alike],
+    "attempt_one_unresolved_at_most": [two_attempts_of_unknown_outcome],
+    "attempt_is_resolved_with_an_outcome": [
+        lambda s: s.attempt(outcome="SENT"),
+        lambda s: s.attempt(resolved_at=s.now),
+    ],
+}
+CASES = [pytest.param(name, broken, id=f"{name}-{n}") for name, ways in BROKEN.items() for n, broken in enumerate(ways)]
+
+
+@pytest.mark.parametrize(("name", "broken"), CASES)
+def test_the_database_itself_refuses(stage: Stage, name: str, broken: Callable[[Stage], object]) -> None:
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        broken(stage)
+
+
+def test_every_rule_of_every_table_is_broken_above() -> None:
+    tables = [getattr(models, name) for name in models.__all__]
+    rules = {constraint.name for table in tables for constraint in table._meta.constraints}
+    assert rules - BROKEN.keys() == set()
+    single = {field for table in tables for field in table._meta.fields if field.unique and not field.primary_key}
+    assert {f"{field.model._meta.db_table}_{field.column}" for field in single} - BROKEN.keys() == set()
+
+
+def test_a_draft_may_be_without_a_number_and_several_may_be(stage: Stage) -> None:
+    """As an autosaved scratch will be; only what was approved has to have one."""
+    for _ in range(2):
+        Invoice.objects.filter(pk=stage.another().invoice_id).update(
+            number=None, status="DRAFT", frozen=None, approved_at=None
+        )
+
+
+@pytest.mark.parametrize("model", [Client, TaxRate, Invoice, Push, Connection, User])
+def test_nothing_that_a_push_stands_on_can_be_deleted(stage: Stage, model: type) -> None:
+    stage.attempt()
+    with pytest.raises(ProtectedError):
+        model.objects.all().delete()  # type: ignore[attr-defined]
+
+
+def test_clients_without_a_reference_do_not_stand_in_each_others_way(stage: Stage) -> None:
+    for _ in range(2):
+        Client.objects.create(name="x", reference="", uuid=uuid.uuid4())
+
+
+def test_a_row_says_in_words_what_it_is(stage: Stage) -> None:
+    stage.attempt()
+    remote = remote_of(stage.invoice, stage.connection, stage.now)
+    rows = [
+        Company.ours(),
+        stage.invoice.client,
+        TaxRate.objects.get(pk="STANDARD"),
+        Property(name="Ivy Court"),
+        Item(code="LABOUR", description="Labour"),
+        stage.invoice,
+        stage.invoice.lines.get(),
+        Event.objects.last(),
+        ViewChoice(user=stage.staff, page="invoices"),
+        remote,
+        RemoteInvoice(remote_id="t"),
+        stage.push,
+        stage.push.attempts.get(),
+        Invoice(),
+    ]
+    assert [str(row) for row in rows] == [
+        "Our company",
+        "Bramley Stores Ltd (BRAM1)",
+        "Standard (20 %)",
+        "Ivy Court",
+        "LABOUR Labour",
+        "INV-00001",
+        "Gutter clearing",
+        "Created.",
+        f"invoices of {stage.staff.pk}",
+        "INV-00001",
+        "t",
+        f"push {stage.push.pk}",
+        f"attempt 1 of push {stage.push.pk}",
+        "Unnumbered",
+    ]

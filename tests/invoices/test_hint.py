@@ -1,0 +1,57 @@
+"""The queue hop: a hint is welcome, never needed, and never in anybody's way."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from invoices import push, tasks
+
+ROOT = Path(__file__).resolve().parents[2]
+HINT = """
+import django, logging, time
+django.setup()
+from invoices.tasks import hint
+began = time.monotonic()
+hint(7)
+print(f"came back after {time.monotonic() - began:.1f} s")
+"""
+
+
+@pytest.mark.parametrize("broker", ["redis://127.0.0.1:1/0", "redis+socket:///nowhere/valkey.sock?virtual_host=0"])
+def test_a_broker_that_is_away_stops_nobody(broker: str) -> None:
+    """In a process of its own: a broker's address is read once."""
+    environment = {**os.environ, "REDIS_URL": broker, "DJANGO_SETTINGS_MODULE": "reflow.settings"}
+    ended = subprocess.run(
+        [sys.executable, "-c", HINT], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "push=7 The broker is away; the sweep will find it." in ended.stderr
+    assert float(ended.stdout.split()[3]) < 3, "a person who pressed Send would wait for it"
+
+
+def test_a_task_carries_its_push_and_passes_on_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed_on: list[int] = []
+    monkeypatch.setattr(tasks, "hint", passed_on.append)
+    monkeypatch.setattr(push, "work", {7: 9, 9: None}.__getitem__)
+    tasks.push_invoice(push_id=7)
+    tasks.push_invoice(push_id=9)
+    assert passed_on == [9]
+
+
+def test_a_sweep_gives_a_hint_for_each_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed_on: list[int] = []
+    monkeypatch.setattr(tasks, "hint", passed_on.append)
+    monkeypatch.setattr(push, "sweep", lambda *, now: [3, 1, 2])
+    tasks.sweep_pushes()
+    assert passed_on == [3, 1, 2]
+
+
+def test_a_task_takes_arguments_of_a_later_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that a newer web process sent may reach a worker that is not restarted yet."""
+    monkeypatch.setattr(push, "work", lambda push_id: None)
+    monkeypatch.setattr(push, "sweep", lambda *, now: [])
+    tasks.push_invoice(push_id=7, something="new")
+    tasks.sweep_pushes(something="new")

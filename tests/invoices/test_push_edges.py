@@ -1,0 +1,267 @@
+"""The rare turns of a push: what comes too late, what goes wrong, what a dead worker left, who goes next."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError
+
+from connectors.interface import Misdirected, PlatformError, Reconnect, TryLater
+from connectors.models import Connection, RemoteLink
+from invoices import push as worker
+from invoices import record, services
+from invoices.models import Invoice, Push, PushAttempt
+from tests.invoices.books import (
+    LOST,
+    NUMBER_TAKEN,
+    Books,
+    carry,
+    claimed,
+    look,
+    notes,
+    theirs,
+)
+from tests.invoices.conftest import NewPush, remote_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_late_answer_whose_fence_is_lost_is_kept_as_evidence_and_changes_nothing(push: Push, books: Books) -> None:
+    def meanwhile() -> None:
+        late = Push.objects.get()
+        assert late.lease_until
+        worker.sweep(now=late.lease_until + timedelta(seconds=1))
+        assert worker._claim_look(push.pk, Push.objects.get().due_at)
+
+    books.before_answer = meanwhile
+    carry(push)
+    assert push.state == Push.State.UNKNOWN
+    assert push.remote is None
+    assert push.attempts.get().message == "A late answer: token-1 was created."
+    books.finds = [[{}]]
+    assert look(push).state == Push.State.SENT
+
+
+def test_an_answer_after_the_lease_that_nobody_looked_for_yet_still_counts(push: Push, books: Books) -> None:
+    books.before_answer = lambda: worker.sweep(now=Push.objects.get().lease_until + timedelta(seconds=1))  # type: ignore[operator]
+    carry(push)
+    assert push.state == Push.State.SENT
+    assert push.attempts.get().outcome == PushAttempt.Outcome.SENT
+
+
+@pytest.mark.parametrize("error", [TryLater("busy"), LOST, NUMBER_TAKEN, Reconnect("dead")], ids=repr)
+def test_a_late_failure_whose_fence_is_lost_changes_nothing(push: Push, books: Books, error: PlatformError) -> None:
+    books.creates = [error]
+    before = None
+
+    def note_and_overtake() -> None:
+        nonlocal before
+        Push.objects.update(fence=99)
+        before = Push.objects.values().get(), PushAttempt.objects.values().get()
+
+    books.before_answer = note_and_overtake
+    carry(push)
+    assert (Push.objects.values().get(), PushAttempt.objects.values().get()) == before
+
+
+def test_what_a_look_finds_after_another_took_over_changes_nothing(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    carry(push)
+    mine = worker._claim_look(push.pk, push.due_at)
+    assert mine
+    Push.objects.update(fence=99)
+    sent = books.documents[0]
+    record.found(mine, sent, [theirs(sent)], now=push.due_at)
+    record.absent(mine, now=push.due_at)
+    push.refresh_from_db()
+    assert (push.state, push.remote, push.looked_at) == ("UNKNOWN", None, None)
+
+
+def test_a_worker_that_was_overtaken_before_its_first_byte_sends_nothing(push: Push, books: Books) -> None:
+    sleeper = claimed(push)
+    assert sleeper.push.lease_until
+    worker.sweep(now=sleeper.push.lease_until + timedelta(seconds=1))
+    worker.deliver(sleeper)
+    assert books.calls == []
+
+
+def test_a_busy_platform_is_left_alone_by_all_pushes_for_longer_each_time(
+    push: Push, books: Books, wired: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.creates = [TryLater("busy") for _ in range(12)]
+    waits = []
+    moment = push.due_at
+    for _ in range(12):
+        monkeypatch.setattr(worker.timezone, "now", lambda at=moment: at)
+        carry(push, moment)
+        waits.append((push.due_at - moment) / record.FIRST_WAIT)
+        wired.refresh_from_db()
+        assert wired.paused_until == push.due_at
+        moment = push.due_at
+    assert waits == [1, 2, 4, 8, 16, 32, 64, *[120] * 5]
+    assert {attempt.outcome for attempt in push.attempts.all()} == {PushAttempt.Outcome.NOT_SENT}
+    assert len(set(books.keys)) == 1, "nothing was written, so the key is as good as new"
+
+
+def test_an_authorisation_that_ended_is_waited_for_without_a_pause(push: Push, books: Books, wired: Connection) -> None:
+    books.creates = [Reconnect("dead")]
+    carry(push)
+    wired.refresh_from_db()
+    assert (push.state, wired.state, wired.paused_until) == ("READY", "RECONNECT", None)
+    assert worker.claim(wired, now=push.due_at + timedelta(days=1)) is None
+    Connection.objects.update(state="ACTIVE")
+    assert carry(push).state == "SENT"
+
+
+def test_a_wrong_organisation_before_anything_left_is_for_a_person_and_leaves_no_open_attempt(
+    push: Push, books: Books
+) -> None:
+    RemoteLink.objects.filter(kind="CLIENT").delete()
+
+    def elsewhere(_: object) -> None:
+        raise Misdirected("Sage answered for organisation b-2.", status=200)
+
+    books.find_clients = elsewhere  # type: ignore[attr-defined]
+    carry(push)
+    assert (push.state, push.cause) == ("ATTENTION", "MISDIRECTED")
+    assert push.attempts.get().outcome == PushAttempt.Outcome.NOT_SENT
+
+
+def test_a_rate_whose_link_is_gone_by_then_is_named_and_nothing_leaves(push: Push, books: Books) -> None:
+    RemoteLink.objects.filter(local_key="STANDARD").delete()
+    carry(push)
+    assert (push.state, push.cause, books.calls) == ("ATTENTION", "REJECTED", [])
+    (problem,) = push.problems
+    assert (problem["fix"], problem["meaning"]) == ("TAX_RATES", "No tax rate of Sage's is chosen for: STANDARD.")
+    assert push.attempts.get().document is None
+
+
+def test_an_accident_in_our_own_code_leaves_nothing_sending_for_ever(push: Push, books: Books) -> None:
+    def accident() -> None:
+        raise ZeroDivisionError
+
+    books.before_answer = accident
+    with pytest.raises(ZeroDivisionError):
+        carry(push)
+    push.refresh_from_db()
+    assert push.state == Push.State.SENDING
+    assert push.lease_until
+    worker.sweep(now=push.lease_until + timedelta(milliseconds=1))
+    push.refresh_from_db()
+    assert push.state == Push.State.UNKNOWN
+    books.finds = [[{}]]
+    assert look(push).state == Push.State.SENT
+
+
+def test_a_total_that_sage_counts_otherwise_is_noted(push: Push, books: Books) -> None:
+    books.creates = [{"total": Decimal("204.01")}]
+    carry(push)
+    assert push.state == Push.State.SENT
+    assert "Sage's total is 204.01, ours is 204.00." in notes(push)
+
+
+def test_a_draft_in_sage_is_linked_without_a_number(push: Push, books: Books) -> None:
+    books.creates = [{"number": ""}]
+    carry(push)
+    assert push.remote
+    assert (push.state, push.remote.number) == ("SENT", "")
+    assert "Sent to Sage as a draft, token token-1." in notes(push)
+
+
+def queue(count: int, new_invoice: Callable[..., Invoice], staff: User, now: datetime) -> list[Push]:
+    return [services.request_push(invoice_id=new_invoice().pk, actor=staff, now=now) for _ in range(count)]
+
+
+def test_one_connection_sends_one_invoice_at_a_time(
+    push: Push, wired: Connection, new_invoice: Callable[..., Invoice], staff: User, now: datetime
+) -> None:
+    (second,) = queue(1, new_invoice, staff, now)
+    assert claimed(push)
+    assert worker.claim(wired, now=now, push_id=second.pk) is None
+
+
+def test_a_lane_taken_between_our_look_and_our_write_is_seen(
+    push: Push, wired: Connection, new_invoice: Callable[..., Invoice], staff: User, now: datetime, monkeypatch: Any
+) -> None:
+    (second,) = queue(1, new_invoice, staff, now)
+    assert claimed(push)
+    monkeypatch.setattr(worker, "_free_lane", lambda _: 0)
+    assert worker.claim(wired, now=now, push_id=second.pk) is None
+    second.refresh_from_db()
+    assert (second.state, second.attempts.count()) == ("READY", 0)
+
+
+def test_one_hint_carries_all_that_waits_the_oldest_first(
+    push: Push, books: Books, new_invoice: Callable[..., Invoice], staff: User, now: datetime
+) -> None:
+    queue(3, new_invoice, staff, now)
+    assert worker.work(push.pk) is None
+    assert [sent.reference for sent in books.documents] == [f"INV-0000{n}" for n in (1, 2, 3, 4)]
+    assert set(Push.objects.values_list("state", flat=True)) == {"SENT"}
+
+
+def test_a_long_queue_makes_room_for_others_and_names_who_is_next(
+    push: Push,
+    books: Books,
+    new_invoice: Callable[..., Invoice],
+    staff: User,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "DRAIN", 2)
+    rest = queue(4, new_invoice, staff, now)
+    assert worker.work(push.pk) == rest[2].pk
+    assert len(books.documents) == 3
+
+
+def test_a_hint_about_nothing_does_nothing(books: Books) -> None:
+    assert worker.work(987654) is None
+
+
+def test_a_sweep_names_what_is_due_and_only_that(
+    push: Push, books: Books, wired: Connection, new_invoice: Callable[..., Invoice], staff: User, now: datetime
+) -> None:
+    second, third = queue(2, new_invoice, staff, now)
+    assert worker.sweep(now=now) == [push.pk], "one hint a connection: the rest follows from it"
+    assert worker.sweep(now=now - timedelta(seconds=1)) == []
+    Push.objects.filter(pk=second.pk).update(state="UNKNOWN", due_at=now)
+    Push.objects.filter(pk=third.pk).update(state="UNKNOWN", due_at=now + timedelta(seconds=9))
+    assert worker.sweep(now=now) == [second.pk, push.pk]
+    Connection.objects.update(paused_until=now + timedelta(seconds=1))
+    assert worker.sweep(now=now) == [second.pk], "a pause holds what is sent, not what is looked up"
+    Connection.objects.update(paused_until=now, state="RECONNECT")
+    assert worker.sweep(now=now) == []
+
+
+@pytest.mark.parametrize("state", ["ATTENTION", "CANCELLED", "SENT"])
+def test_what_has_ended_is_never_due(new_push: NewPush, now: datetime, state: str) -> None:
+    new_push(state)
+    assert worker.sweep(now=now + timedelta(days=365)) == []
+
+
+def test_a_lease_that_still_runs_is_left_alone(push: Push, now: datetime) -> None:
+    mine = claimed(push)
+    assert mine.push.lease_until
+    worker.sweep(now=mine.push.lease_until)
+    push.refresh_from_db()
+    assert push.state == Push.State.SENDING
+
+
+def test_a_token_that_is_another_invoices_already_ends_with_a_person(
+    push: Push, books: Books, new_invoice: Callable[..., Invoice], wired: Connection, now: datetime
+) -> None:
+    """As after a restore that went wrong: our own rule holds, and the look finds out why."""
+    remote_of(new_invoice(), wired, now, remote_id="token-1")
+    with pytest.raises(IntegrityError):
+        carry(push)
+    push.refresh_from_db()
+    assert push.lease_until
+    worker.sweep(now=push.lease_until + timedelta(seconds=1))
+    push.refresh_from_db()
+    books.finds = [[{}]]
+    look(push)
+    assert (push.state, push.cause) == ("ATTENTION", "DIFFERENT")
+    assert books.calls == ["create", "find"]

@@ -1,0 +1,188 @@
+"""A lost answer: what a look finds, what proves absence, and under which key it goes again."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from connectors.interface import OutcomeUnknown, PlatformError, Reconnect, TryLater
+from connectors.models import Connection, RemoteLink
+from invoices import push as worker
+from invoices import record, services
+from invoices.models import Invoice, Push, PushAttempt
+from tests.invoices.books import (
+    LOST,
+    NUMBER_TAKEN,
+    SERVER_ERROR,
+    Books,
+    carry,
+    look,
+    look_until_proven,
+    notes,
+)
+from tests.invoices.conftest import remote_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [{"total": Decimal("204.01")}, {"client_id": "c-2"}, {"issue_date": datetime(2026, 11, 3).date()}],  # noqa: DTZ001
+    ids=str,
+)
+def test_what_is_found_but_differs_is_for_a_person_and_is_never_sent_over(
+    push: Push, books: Books, staff: User, now: datetime, differs: dict[str, Any]
+) -> None:
+    books.creates, books.finds = [LOST], [[differs], [differs]]
+    look(carry(push))
+    assert (push.state, push.cause) == ("ATTENTION", "DIFFERENT")
+    assert "INV-00001 in Sage carries INV-00001 but differs from this invoice." in notes(push)
+    services.request_push(invoice_id=push.invoice_id, actor=staff, now=now)
+    worker.work(push.pk)
+    push.refresh_from_db()
+    assert (push.state, push.cause) == ("ATTENTION", "DIFFERENT")
+    assert books.calls == ["create", "find", "find"]
+    assert push.attempts.get().resolved_at is None
+
+
+def test_two_under_one_reference_are_for_a_person(push: Push, books: Books) -> None:
+    books.creates, books.finds = [LOST], [[{}, {"id": "token-2"}]]
+    look(carry(push))
+    assert (push.state, push.cause, push.remote) == ("ATTENTION", "SEVERAL", None)
+    assert "2 invoices in Sage carry INV-00001." in notes(push)
+
+
+def test_one_that_is_another_invoices_already_is_not_linked_to_this_one(
+    push: Push, books: Books, new_invoice: Callable[..., Invoice], wired: Connection, now: datetime
+) -> None:
+    remote_of(new_invoice(), wired, now, remote_id="token-1")
+    books.creates, books.finds = [LOST], [[{}]]
+    look(carry(push))
+    assert (push.state, push.cause) == ("ATTENTION", "DIFFERENT")
+
+
+def test_once_a_person_has_cleared_it_up_a_look_links_it(push: Push, books: Books, staff: User, now: datetime) -> None:
+    books.creates, books.finds = [LOST], [[{"total": Decimal(1)}], [{}]]
+    look(carry(push))
+    services.request_push(invoice_id=push.invoice_id, actor=staff, now=now)
+    worker.work(push.pk)
+    push.refresh_from_db()
+    assert push.state == Push.State.SENT
+    assert push.attempts.get().outcome == PushAttempt.Outcome.FOUND
+    assert push.invoice.status == Invoice.Status.SENT
+
+
+def test_a_look_that_fails_proves_nothing(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    books.finds = [TryLater("busy"), OutcomeUnknown("unreadable", status=200), (), ()]
+    assert look_until_proven(carry(push)) == 4
+    assert push.state == Push.State.READY
+
+
+def test_a_look_without_an_authorisation_waits_for_one(push: Push, books: Books, wired: Connection) -> None:
+    books.creates, books.finds = [LOST], [Reconnect("dead")]
+    look(carry(push))
+    wired.refresh_from_db()
+    assert (push.state, wired.state) == ("UNKNOWN", "RECONNECT")
+    assert worker.sweep(now=push.due_at + timedelta(days=1)) == []
+    worker.look(push.pk, now=push.due_at + timedelta(days=1))
+    assert books.calls == ["create", "find"]
+    Connection.objects.update(state="ACTIVE")
+    books.finds = [[{}]]
+    assert look(push).state == "SENT"
+
+
+def test_no_look_comes_before_its_time(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    carry(push)
+    worker.look(push.pk, now=push.due_at - timedelta(milliseconds=1))
+    assert books.calls == ["create"]
+
+
+def test_while_one_looks_another_does_not(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    carry(push)
+    at = push.due_at
+    assert worker._claim_look(push.pk, at)
+    assert worker._claim_look(push.pk, at) is None
+    assert worker._claim_look(push.pk, at + worker.LEASE), "and one that died is followed by another"
+
+
+def test_absence_is_proven_by_two_looks_apart_and_the_last_of_them_late(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    carry(push)
+    last_byte = push.attempts.get().may_leave_until
+    assert last_byte
+    moments = []
+    while push.state == Push.State.UNKNOWN:
+        moments.append(push.due_at)
+        look(push)
+    first, *_, last = moments
+    assert first >= last_byte + record.QUIET
+    assert last - first >= record.LOOK_GAP
+    assert last >= last_byte + record.ABSENCE
+    assert push.attempts.get().outcome == PushAttempt.Outcome.ABSENT
+
+
+@pytest.mark.parametrize(("error", "generation"), [(LOST, 1), (SERVER_ERROR, 2)], ids=["no answer", "answered 500"])
+def test_a_key_is_given_up_only_where_an_answer_may_have_spent_it(
+    push: Push, books: Books, error: PlatformError, generation: int
+) -> None:
+    books.creates = [error]
+    look_until_proven(carry(push))
+    assert push.generation == generation
+    carry(push)
+    assert (books.keys[0] == books.keys[1]) is (generation == 1)
+    assert push.state == Push.State.SENT
+
+
+def test_the_same_key_is_only_ever_sent_with_the_same_document(push: Push, books: Books, wired: Connection) -> None:
+    books.creates = [LOST]
+    look_until_proven(carry(push))
+    Connection.objects.update(sales_account_id="acc-9999")
+    RemoteLink.objects.filter(kind="CLIENT").update(remote_id="c-other")
+    carry(push)
+    assert books.keys[0] == books.keys[1]
+    assert books.documents[0] == books.documents[1]
+
+
+@pytest.mark.parametrize(("days", "calls"), [(3, ["create"]), (4, ["find", "create"])])
+def test_a_key_past_half_its_life_is_not_relied_on_without_a_look(
+    push: Push, books: Books, days: int, calls: list[str]
+) -> None:
+    books.creates = [LOST]
+    look_until_proven(carry(push))
+    PushAttempt.objects.update(started_at=push.due_at - timedelta(days=days))
+    books.calls.clear()
+    carry(push)
+    assert books.calls == calls
+    assert push.state == Push.State.SENT
+
+
+def test_what_the_look_before_an_old_key_finds_is_linked_and_nothing_is_sent(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    look_until_proven(carry(push))
+    PushAttempt.objects.update(started_at=push.due_at - timedelta(days=6))
+    books.calls.clear()
+    books.finds = [[{}]]
+    carry(push)
+    assert books.calls == ["find"]
+    assert (push.state, push.attempts.last().outcome) == ("SENT", "FOUND")
+
+
+def test_a_number_taken_by_what_we_sent_ourselves_is_looked_up_and_no_conflict(push: Push, books: Books) -> None:
+    """The first try came through after all, after two looks had missed it."""
+    books.creates, books.finds = [LOST, NUMBER_TAKEN], [(), (), [{}]]
+    look_until_proven(carry(push))
+    carry(push)
+    assert push.state == Push.State.UNKNOWN
+    assert look(push).state == Push.State.SENT
+
+
+def test_a_number_taken_by_somebody_else_is_for_a_person(push: Push, books: Books) -> None:
+    books.creates = [NUMBER_TAKEN]
+    carry(push)
+    assert (push.state, push.cause, push.problems[0]["fix"]) == ("ATTENTION", "REJECTED", "NUMBER")

@@ -1,0 +1,217 @@
+"""Every page in every state, wide and light, narrow and dark: axe finds nothing serious, nothing scrolls sideways.
+
+With SCREENSHOTS=folder each of them is kept there as a picture.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from connectors import services as connectors
+from connectors.models import Connection
+from invoices import push as worker
+from invoices import services
+from invoices.models import Client, Invoice, Push
+from reflow import demo
+from tests.books import Sandbox
+from tests.conftest import CALLBACK
+from tests.journeys.conftest import NewPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+WIDE: dict[str, Any] = {"width": 1440, "height": 900, "color_scheme": "light"}
+NARROW: dict[str, Any] = {"width": 390, "height": 844, "color_scheme": "dark"}
+MOVING = {"waiting": Push.State.READY, "checking": Push.State.UNKNOWN, "sending": Push.State.SENDING}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tour:
+    """One visitor going through all pages; each step arranges a state, opens its page and names it."""
+
+    page: Page
+    sandbox: Sandbox
+    admin: User
+    viewer: User
+
+    def open(self, name: str, path: str) -> str:
+        self.page.goto(path)
+        return name
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("button", name=button).click()
+        self.page.wait_for_load_state()
+
+    def sign_in(self, user: User) -> None:
+        self.page.context.clear_cookies()
+        self.page.goto("/login/")
+        self.page.get_by_label("Username").fill(user.username)
+        self.page.get_by_label("Password").fill(f"{user.username}-password")
+        self.press("Sign in")
+
+    def all(self) -> Iterator[str]:
+        yield from self.door()
+        self.sign_in(self.admin)
+        yield from self.empty_lists()
+        demo.load(now=timezone.now())
+        yield from self.lists()
+        yield from self.editors()
+        yield from self.connector()
+        yield from self.accounts()
+        yield from self.connector_in_trouble()
+        yield from self.incrementors()
+        yield from self.invoices()
+        yield from self.failures()
+        yield self.open("invoices in all states", "/")
+        yield self.open("no such page", "/invoices/999999/")
+        self.sign_in(self.viewer)
+        yield self.open("list as a viewer", "/?status=DRAFT")
+        yield self.open("draft as a viewer", f"/invoices/{draft().pk}/")
+        yield self.open("not open to a viewer", "/settings/connector/")
+
+    def door(self) -> Iterator[str]:
+        yield self.open("sign-in", "/login/")
+        self.press("Sign in")
+        yield "sign-in with errors"
+        self.page.context.clear_cookies()
+        self.press("Sign in")
+        yield "stale form"
+
+    def empty_lists(self) -> Iterator[str]:
+        yield self.open("invoices, none yet", "/")
+        for plural in ("clients", "items", "properties"):
+            yield self.open(f"{plural}, none yet", f"/{plural}/")
+        menu = self.page.get_by_role("button", name="Menu")
+        if menu.is_visible():
+            menu.click()
+            yield "menu"
+
+    def lists(self) -> Iterator[str]:
+        yield self.open("invoices", "/")
+        self.page.get_by_text("Columns", exact=True).click()
+        yield "invoices, columns"
+        yield self.open("invoices, searched in vain", "/?q=zzz&status=SENT")
+        for plural in ("clients", "items", "properties"):
+            yield self.open(plural, f"/{plural}/")
+        yield self.open("items, none archived", "/items/?show=archived")
+
+    def editors(self) -> Iterator[str]:
+        for noun, path in (("client", "clients"), ("item", "items"), ("property", "properties")):
+            self.page.goto(f"/{path}/new/")
+            self.press("Save")
+            yield f"new {noun} with errors"
+        yield self.open("client", f"/clients/{Client.objects.all()[0].pk}/")
+        yield self.open("company", "/settings/company/")
+        yield self.open("new invoice", "/invoices/new/")
+        self.page.get_by_label("Quantity").fill("many")
+        self.page.get_by_label("Price").fill("-5")
+        self.press("Save invoice")
+        yield "new invoice with errors"
+        yield self.open("edit invoice", f"/invoices/{draft().pk}/edit/")
+        yield self.open("draft, not connected", f"/invoices/{draft().pk}/")
+
+    def connector(self) -> Iterator[str]:
+        yield self.open("connector, nothing connected", "/settings/connector/")
+        journey = connectors.begin("sage_accounting", redirect_uri=CALLBACK)
+        answer = self.sandbox.allow(journey.url, all_organisations=True)
+        connection = connectors.complete(journey, answer, redirect_uri=CALLBACK, actor=self.admin, now=timezone.now())
+        yield self.open("connector, organisation", "/settings/connector/")
+        connectors.choose_company(connection, self.sandbox.company_id())
+        yield self.open("connector, codes and taxes", "/settings/connector/")
+
+    def accounts(self) -> Iterator[str]:
+        for side, code in (("sales", "4000"), ("purchase", "5000")):
+            yield self.open(f"{side} account", f"/settings/connector/accounts/{side}/")
+            self.page.get_by_role("radio", name=code).check()
+            self.press("Use this account")
+        self.press("Save tax rates")
+        yield "connector, complete"
+
+    def connector_in_trouble(self) -> Iterator[str]:
+        connection = Connection.objects.get()
+        Connection.objects.update(state=Connection.State.RECONNECT)
+        yield self.open("connector, authorisation lost", "/settings/connector/")
+        Connection.objects.update(state=Connection.State.ACTIVE)
+        self.sandbox.fault("unavailable", on="GET /accounting/v3.1/tax_rates")
+        connection.catalogues.all().delete()
+        yield self.open("connector, Sage away", "/settings/connector/")
+
+    def incrementors(self) -> Iterator[str]:
+        yield self.open("incrementor groups", "/settings/incrementors/")
+        yield self.open("incrementor", "/settings/incrementors/INVOICES/")
+        self.page.get_by_label("Starting position").fill("3")
+        self.press("Save")
+        yield "incrementor with errors"
+
+    def invoices(self) -> Iterator[str]:
+        yield self.open("draft", f"/invoices/{draft().pk}/")
+        self.page.get_by_text("Discard this draft").click()
+        self.page.get_by_label("Reason").fill("Raised twice.")
+        self.press("Discard draft")
+        yield "draft, discarding asked"
+        services.discard(invoice_id=draft().pk, reason="Raised twice.", actor=self.admin, now=timezone.now())
+        yield self.open("void", f"/invoices/{Invoice.objects.get(status=Invoice.Status.VOID).pk}/")
+        yield self.open("approved", f"/invoices/{approved().pk}/")
+        for name, state in MOVING.items():
+            push, later = self.queue(approved()), timezone.now() + timedelta(hours=1)
+            Push.objects.filter(pk=push.pk).update(state=state, due_at=later, lease_until=later)
+            yield self.open(name, f"/invoices/{push.invoice_id}/")
+        Push.objects.update(state=Push.State.READY)
+        sent = self.queue(approved())
+        worker.work(sent.pk)
+        yield self.open("sent", f"/invoices/{sent.invoice_id}/")
+
+    def failures(self) -> Iterator[str]:
+        archived = "The ledger account is archived."
+        self.sandbox.fault("refused", data_code="RecordInvalid", message=archived, source="ledger_account_id")
+        refused = self.queue(approved())
+        worker.work(refused.pk)
+        self.page.goto(f"/invoices/{refused.invoice_id}/")
+        self.page.get_by_text("Contact support").click()
+        self.page.get_by_text("1 attempt").click()
+        yield "refused"
+        Push.objects.filter(pk=refused.pk).update(cause=Push.Cause.DIFFERENT, problems=[])
+        yield self.open("something else in Sage", f"/invoices/{refused.invoice_id}/")
+
+    def queue(self, invoice: Invoice) -> Push:
+        return services.request_push(invoice_id=invoice.pk, actor=self.admin, now=timezone.now())
+
+
+def draft() -> Invoice:
+    return Invoice.objects.filter(status=Invoice.Status.DRAFT).order_by("-total", "pk")[0]
+
+
+def approved() -> Invoice:
+    """The largest that nobody has sent yet."""
+    return Invoice.objects.filter(status=Invoice.Status.APPROVED, pushes=None).order_by("-total", "pk")[0]
+
+
+def faults_of(page: Page, name: str) -> list[str]:
+    found = [
+        f"{name}: {violation['id']}, {violation['help']}: {[node['target'] for node in violation['nodes']]}"
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        found.append(f"{name}: scrolls sideways")
+    return found
+
+
+@pytest.mark.parametrize("screen", [WIDE, NARROW], ids=["wide-light", "narrow-dark"])
+def test_every_page_can_be_read_by_everybody(
+    new_page: NewPage, sandbox: Sandbox, admin: User, viewer: User, screen: dict[str, Any]
+) -> None:
+    page = new_page(**screen, reduced_motion="reduce")
+    found, kept = [], os.environ.get("SCREENSHOTS")
+    for name in Tour(page=page, sandbox=sandbox, admin=admin, viewer=viewer).all():
+        found += faults_of(page, name)
+        if kept:
+            page.screenshot(path=Path(kept) / f"{screen['width']} {name}.png", full_page=True)
+    assert found == []
