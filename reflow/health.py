@@ -33,7 +33,7 @@ def _database() -> str:
 
 def _broker() -> str:
     """Invoices wait safely without it, but nothing is sent at once."""
-    url = settings.REDIS_URL.replace("redis+socket://", "unix://")
+    url = settings.REDIS_URL.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
     try:
         with Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1) as redis:
             redis.ping()

@@ -1,10 +1,12 @@
 """Every setting, read once from the environment; a wrong value stops the start with its name and an example."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 from cryptography.fernet import Fernet
@@ -25,7 +27,8 @@ def stop(name: str, why: str, example: str) -> NoReturn:
 
 
 def text(name: str, example: str, default: str | None = None) -> str:
-    value = str(env.str(name, default=default or "")).strip()
+    """The value as it stands: `env.str` would take one that begins with $ for the name of another variable."""
+    value = str(env.ENVIRON.get(name, default or "")).strip()
     if not value and default is None:
         stop(name, "is not set", example)
     return value
@@ -33,7 +36,7 @@ def text(name: str, example: str, default: str | None = None) -> str:
 
 def number(name: str, default: int, low: int, high: int) -> int:
     try:
-        value = int(env.str(name, default=str(default)))
+        value = int(text(name, str(default), str(default)))
     except ValueError:
         stop(name, "is not a whole number", str(default))
     if not low <= value <= high:
@@ -41,10 +44,19 @@ def number(name: str, default: int, low: int, high: int) -> int:
     return value
 
 
+def parts_of(name: str, value: str, example: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  # raises where it is none
+    except ValueError:
+        stop(name, "is not an address", example)
+    return parts
+
+
 def address(name: str, default: str, *, loopback_only_http: bool = True) -> str:
     """An http(s) URL without a trailing slash; plain http only to this machine or to SANDBOX_HOST."""
     value = text(name, default, default).rstrip("/")
-    parts = urlsplit(value)
+    parts = parts_of(name, value, default)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         stop(name, f"is not a web address: {value!r}", default)
     if loopback_only_http and parts.scheme == "http" and parts.hostname not in (*LOOPBACK, SANDBOX_HOST):
@@ -56,9 +68,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SANDBOX_HOST = text("SANDBOX_HOST", "sandbox", "")
 
 # Django -------------------------------------------------------------------------------------------------
-try:
-    DEBUG = env.bool("DEBUG", default=False)
-except (ValueError, ImproperlyConfigured):
+DEBUG = text("DEBUG", "false", "false").lower() in ("true", "1", "yes", "on")
+if not DEBUG and text("DEBUG", "false", "false").lower() not in ("false", "0", "no", "off"):
     stop("DEBUG", "is neither true nor false", "false")
 SECRET_KEY = text("SECRET_KEY", "fifty-or-more-random-characters")
 if len(SECRET_KEY) < 32:  # noqa: PLR2004
@@ -120,6 +131,10 @@ TEMPLATES = [
 ]
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = text("TIME_ZONE", "Europe/London", "Europe/London")
+try:
+    ZoneInfo(TIME_ZONE)
+except (ValueError, KeyError, OSError):
+    stop("TIME_ZONE", "is not a time zone", "Europe/London")
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "static/"
@@ -168,15 +183,18 @@ CONTENT_SECURITY_POLICY = {
 # Postgres -----------------------------------------------------------------------------------------------
 DATABASE_URL = text("DATABASE_URL", "postgres://reflow:password@127.0.0.1:5432/reflow")
 try:
-    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
-except ImproperlyConfigured:
+    is_postgres = DATABASE_URL.startswith(("postgres://", "postgresql://"))
+    DATABASES = {"default": env.db_url_config(DATABASE_URL) if is_postgres else {}}
+except (ValueError, ImproperlyConfigured):
     DATABASES = {"default": {}}
-if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
+if not DATABASES["default"].get("NAME"):
     stop("DATABASE_URL", "is not a Postgres address", "postgres://reflow:password@127.0.0.1:5432/reflow")
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 # The queue: Redis carries hints, so it may be wiped at any time -----------------------------------------
 REDIS_URL = text("REDIS_URL", "redis://127.0.0.1:6379/0")
+if parts_of("REDIS_URL", REDIS_URL, "redis://127.0.0.1:6379/0").scheme not in ("redis", "rediss", "redis+socket"):
+    stop("REDIS_URL", "is not a Redis address", "redis://127.0.0.1:6379/0")
 CLOCK_DIVISOR = number("CLOCK_DIVISOR", 1, 1, 1000)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
@@ -203,12 +221,15 @@ CELERY_BEAT_SCHEDULE = {
 
 # Sage ---------------------------------------------------------------------------------------------------
 SUPPORT_EMAIL = text("SUPPORT_EMAIL", "help@example.com", "")
-TOKEN_KEYS = [key for key in text("TOKEN_KEYS", "a key from `manage.py token_key`").split(",") if key]
+if SUPPORT_EMAIL and not re.fullmatch(r"[^@\s]+@[^@\s]+", SUPPORT_EMAIL):
+    stop("SUPPORT_EMAIL", "is not an e-mail address", "help@example.com")
+NEW_KEY = "$(openssl rand -base64 32 | tr '+/' '-_')"
+TOKEN_KEYS = [key.strip() for key in text("TOKEN_KEYS", NEW_KEY).split(",")]
 for key in TOKEN_KEYS:
     try:
         Fernet(key)
     except ValueError:
-        stop("TOKEN_KEYS", "holds something that is not a Fernet key", "32 random bytes in URL-safe base64")
+        stop("TOKEN_KEYS", "holds something that is not a Fernet key", NEW_KEY)
 SAGE_ACCOUNTING = {
     "authorize_url": address("SAGE_ACCOUNTING_AUTHORIZE_URL", "https://www.sageone.com/oauth2/auth/central"),
     "token_url": address("SAGE_ACCOUNTING_TOKEN_URL", "https://oauth.accounting.sage.com/token"),

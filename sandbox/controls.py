@@ -1,4 +1,4 @@
-"""The endpoints that tests and demos use: faults, journal, reset, health. None of them exists at Sage."""
+"""The endpoints that tests and demos use: faults, journal, reset, health; none of them exists at Sage."""
 
 import json
 from ipaddress import ip_address

@@ -13,5 +13,5 @@ urlpatterns = [
     path("connector/accounts/<str:side>/", views.connector_account, name="connector-account"),
     path("connector/taxes/", views.connector_taxes, name="connector-taxes"),
     path("incrementors/", views.incrementor_list, name="incrementor-list"),
-    path("incrementors/<str:key>/", views.incrementor_edit, name="incrementor-edit"),
+    path("incrementors/<slug:key>/", views.incrementor_edit, name="incrementor-edit"),
 ]

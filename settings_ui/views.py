@@ -149,17 +149,18 @@ def connector_account(request: HttpRequest, side: str) -> HttpResponse:
     q, error = request.GET.get("q", "").strip()[:50], ""
     entries: tuple[Entry, ...] = ()
     try:
+        entries = services.catalogue(connection, kind, now=timezone.now())
         if request.method == "POST":
             services.choose_account(connection, kind, request.POST.get("account", ""), now=timezone.now())
             return redirect("connector")
-        entries = services.catalogue(connection, kind, now=timezone.now())
     except (ChoiceRefused, PlatformError) as refused:
         error = str(refused)
     found = [entry for entry in entries if q.lower() in f"{entry.code} {entry.name}".lower()]
     context = {"side": side, "q": q, "error": error, "found": found[:MOST_SHOWN], "more": len(found) > MOST_SHOWN}
     context["chosen"] = getattr(connection, f"{side}_account_id")
     partial = request.headers.get("HX-Request") and request.method == "GET"
-    return render(request, f"settings/{'_choices' if partial else 'account'}.html", context)
+    status = 422 if error and request.method == "POST" else 200
+    return render(request, f"settings/{'_choices' if partial else 'account'}.html", context, status=status)
 
 
 @require_POST
@@ -185,7 +186,8 @@ def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
     group = get_object_or_404(Group, pk=key)
     connection = services.live_connection()
     limit = services.platform_of(connection).prefix_limit if connection else None
-    form = GroupForm(request.POST or None, instance=group, prefix_limit=limit)
+    data = request.POST if request.method == "POST" else None
+    form = GroupForm(data, instance=group, prefix_limit=limit)
     assert isinstance(request.user, User)  # noqa: S101  # for the type checker
     if request.method == "POST" and form.is_valid():
         start = form.cleaned_data["starting_position"]
@@ -204,7 +206,7 @@ def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def company(request: HttpRequest) -> HttpResponse:
-    form = CompanyForm(request.POST or None, instance=Company.ours())
+    form = CompanyForm(request.POST if request.method == "POST" else None, instance=Company.ours())
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")

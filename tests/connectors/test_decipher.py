@@ -16,7 +16,7 @@ LAPSED: Any = [{"$dataCode": "AuthorizationFailure", "$message": "No active subs
 FOREIGN: Any = [{"error": "somebody else's"}]
 NOTHING: Any = None  # HTML, an empty body, half a JSON text
 TEXT: Any = "hello"
-BODIES = (OBJECT, COMPLAINT, LAPSED, FOREIGN, [], NOTHING, TEXT, 5, True)
+BODIES: tuple[Any, ...] = (OBJECT, COMPLAINT, LAPSED, FOREIGN, [], NOTHING, TEXT, 5, True)
 
 MADE = (200, 201, 204, 299)
 MOVED = (301, 302, 303, 307, 308)

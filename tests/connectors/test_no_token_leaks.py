@@ -24,6 +24,7 @@ from connectors.services import choose_account, map_tax_rates, open_connector
 from invoices import push as worker
 from invoices import services, tasks
 from invoices.models import Invoice, Push
+from invoices.record import Claim
 from reflow.logs import LineFormatter
 from tests.books import Sandbox
 
@@ -130,7 +131,7 @@ def test_no_object_prints_a_token(flight: Flight) -> None:
         flight.push,
         endpoints("sage_accounting"),
     ]
-    things.append(worker.Claim(push=flight.push, attempt=attempt, fence=1))
+    things.append(Claim(push=flight.push, attempt=attempt, fence=1))
     printed = "\n".join(f"{thing!r} {thing}" for thing in things)
     assert found_in(printed, flight.secrets) == set()
     assert credential.access not in printed
@@ -143,7 +144,7 @@ def test_no_message_in_the_queue_holds_more_than_the_id_of_a_push(flight: Flight
     (message,) = broker.lrange("celery", 0, -1)
     broker.flushdb()
     body = json.loads(message)
-    assert found_in(message.decode(), flight.secrets) == set()
+    assert found_in(str(message), flight.secrets) == set()
     assert body["headers"]["kwargsrepr"] == f"{{'push_id': {flight.push.pk}}}"
     assert body["headers"]["argsrepr"] == "()"
 

@@ -1,6 +1,7 @@
 """The vault: what opens a token, what renews it, and what becomes of it when a renewal goes wrong."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -145,7 +146,7 @@ def test_a_database_that_stumbles_does_not_lose_the_renewed_pair(
     """The old pair is spent by then: losing the new one would mean that a person has to authorise again."""
     expire(stored)
     monkeypatch.setattr(oauth, "renew", renewing(lambda: pair("NEXT", "REFRESH-2")))
-    monkeypatch.setattr(tokens.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
     stumbles = [OperationalError("gone"), OperationalError("still gone")]
     update = type(Credential.objects.all()).update

@@ -85,7 +85,7 @@ def two_clients_of_one_reference(_: Stage) -> None:
 
 def two_items_of_one_code(_: Stage) -> None:
     for code in ("labour", "LABOUR"):
-        Item.objects.create(code=code, description="x", unit_price=1, tax_rate_id="STANDARD")
+        Item.objects.create(code=code, description="x", unit_price=Decimal(1), tax_rate_id="STANDARD")
 
 
 def an_item_that_costs_less_than_nothing(_: Stage) -> None:

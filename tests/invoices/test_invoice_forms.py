@@ -76,7 +76,7 @@ def test_a_wrong_value_in_the_head_is_refused_at_its_field(
 ) -> None:
     errors = InvoiceForm(typed(client_of_ours, **{name: value})).errors
     assert list(errors) == [name]
-    assert words in " ".join(errors[name])
+    assert words in " ".join(map(str, errors[name]))
 
 
 @pytest.mark.parametrize(("name", "value", "words"), {row[0]: row for row in HEADS}.values())
@@ -142,9 +142,10 @@ LINES: list[tuple[str, Any, str]] = [
 def test_a_wrong_value_in_a_line_is_refused_at_its_cell(
     client_of_ours: Client, name: str, value: Any, words: str
 ) -> None:
-    right, wrong = lines_for(None, typed(client_of_ours, {}, {name: value})).errors
+    found: list[Any] = list(lines_for(None, typed(client_of_ours, {}, {name: value})).errors)
+    right, wrong = found
     assert (list(right), list(wrong)) == ([], [name])
-    assert words in " ".join(wrong[name])
+    assert words in " ".join(map(str, wrong[name]))
 
 
 def test_every_wrong_cell_comes_back_beside_its_own_place(desk: Browser, client_of_ours: Client) -> None:

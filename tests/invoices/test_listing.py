@@ -197,19 +197,9 @@ def test_the_page_asks_the_database_as_often_for_fifty_as_for_one(
     count: int,
 ) -> None:
     invoices = many(count, 3)
+    nothing = dict.fromkeys(("unit_price", "discount", "net", "tax", "total"), Decimal(0))
     InvoiceLine.objects.bulk_create(
-        InvoiceLine(
-            invoice=one,
-            position=1,
-            description="x",
-            unit_price=0,
-            tax_rate_id="STANDARD",
-            discount=0,
-            net=0,
-            tax=0,
-            total=0,
-        )
-        for one in invoices
+        InvoiceLine(invoice=one, position=1, description="x", tax_rate_id="STANDARD", **nothing) for one in invoices
     )
     for one in invoices:
         push = request_push(invoice_id=one.pk, actor=staff, now=now)

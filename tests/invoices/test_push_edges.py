@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError
+from django.utils import timezone
 
 from connectors.interface import Misdirected, PlatformError, Reconnect, TryLater
 from connectors.models import Connection, RemoteLink
@@ -46,7 +47,12 @@ def test_a_late_answer_whose_fence_is_lost_is_kept_as_evidence_and_changes_nothi
 
 
 def test_an_answer_after_the_lease_that_nobody_looked_for_yet_still_counts(push: Push, books: Books) -> None:
-    books.before_answer = lambda: worker.sweep(now=Push.objects.get().lease_until + timedelta(seconds=1))  # type: ignore[operator]
+    def meanwhile() -> None:
+        lease = Push.objects.get().lease_until
+        assert lease
+        worker.sweep(now=lease + timedelta(seconds=1))
+
+    books.before_answer = meanwhile
     carry(push)
     assert push.state == Push.State.SENT
     assert push.attempts.get().outcome == PushAttempt.Outcome.SENT
@@ -95,7 +101,7 @@ def test_a_busy_platform_is_left_alone_by_all_pushes_for_longer_each_time(
     waits = []
     moment = push.due_at
     for _ in range(12):
-        monkeypatch.setattr(worker.timezone, "now", lambda at=moment: at)
+        monkeypatch.setattr(timezone, "now", lambda at=moment: at)
         carry(push, moment)
         waits.append((push.due_at - moment) / record.FIRST_WAIT)
         wired.refresh_from_db()

@@ -170,7 +170,7 @@ def test_what_the_look_before_an_old_key_finds_is_linked_and_nothing_is_sent(pus
     books.finds = [[{}]]
     carry(push)
     assert books.calls == ["find"]
-    assert (push.state, push.attempts.last().outcome) == ("SENT", "FOUND")
+    assert (push.state, push.attempts.get(n=2).outcome) == ("SENT", "FOUND")
 
 
 def test_a_number_taken_by_what_we_sent_ourselves_is_looked_up_and_no_conflict(push: Push, books: Books) -> None:

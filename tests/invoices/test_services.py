@@ -69,7 +69,7 @@ def test_an_edit_replaces_lines_and_sums_and_keeps_the_number(invoice: Invoice, 
     assert [row.description for row in edited.lines.all()] == ["Edited"]
     assert edited.total == Decimal("24.00")
     assert history(edited) == ["Created.", "Edited."]
-    assert edited.events.first().actor == admin
+    assert edited.events.filter(actor=admin).count() == 1
 
 
 @pytest.mark.parametrize("version", [0, 2, 99, -1])

@@ -1,0 +1,258 @@
+"""Who may open what: every address has its rule, what has none is closed, and the whole matrix of roles."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.test import Client as Browser
+from django.test import RequestFactory
+from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver, reverse
+
+from invoices.models import Client, Invoice, Item, Property
+from reflow.access import ANYBODY, PUBLIC, RULES, TO_POST, AccessMiddleware
+
+pytestmark = pytest.mark.django_db
+WHO = ("anonymous", "viewer", "staff", "admin")
+
+
+def names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names(pattern.url_patterns)
+        else:
+            yield str(pattern.name)
+
+
+NAMES = sorted(names(get_resolver().url_patterns))
+
+
+def test_every_address_has_a_rule_and_every_rule_an_address() -> None:
+    assert sorted(RULES) == NAMES
+    assert len(set(NAMES)) == len(NAMES)
+    assert TO_POST.keys() <= RULES.keys()
+
+
+def test_every_permission_in_a_rule_exists_and_some_role_has_it() -> None:
+    wanted = {rule for rule in RULES.values() if rule not in (PUBLIC, ANYBODY)} | set().union(*TO_POST.values())
+    everybody = User.objects.create_user("super")
+    from django.contrib.auth.models import Group
+
+    everybody.groups.set(Group.objects.all())
+    assert wanted <= everybody.get_all_permissions()
+
+
+def test_the_roles_are_viewer_staff_and_admin_each_with_more_than_the_one_before() -> None:
+    from django.contrib.auth.models import Group
+
+    may = {role.name: set(role.permissions.values_list("codename", flat=True)) for role in Group.objects.all()}
+    assert may["Viewer"] < may["Staff"] < may["Admin"]
+    assert may["Viewer"] == {"view_invoice", "view_client", "view_item", "view_property"}
+    assert may["Admin"] - may["Staff"] == {"change_company", "change_connection", "change_group"}
+
+
+def ask(user: Any, name: str, method: str = "GET") -> HttpResponse | None:
+    """What the rules say to a request for the address of that name."""
+    request = RequestFactory().generic(method, "/somewhere/?page=2")
+    request.user = user
+    request.resolver_match = ResolverMatch(lambda _: HttpResponse(), (), {}, url_name=name)
+    return AccessMiddleware(lambda _: HttpResponse()).process_view(request)
+
+
+def test_an_address_without_a_rule_is_closed_to_everybody(admin: User) -> None:
+    for user in (admin, User.objects.create_superuser("root")):
+        for name in ("brand-new", "", "invoice", "invoice-list2", "admin:index"):
+            with pytest.raises(PermissionDenied):
+                ask(user, name)
+    assert ask(AnonymousUser(), "brand-new"), "and a stranger is sent to sign in first"
+
+
+def test_a_rule_that_names_no_permission_lets_nobody_in(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RULES, "invoice-list", "")
+    with pytest.raises(PermissionDenied):
+        ask(admin, "invoice-list")
+
+
+READ = {"anonymous": 302, "viewer": 200, "staff": 200, "admin": 200}
+WRITE = {"anonymous": 302, "viewer": 403, "staff": 200, "admin": 200}
+ADMIN = {"anonymous": 302, "viewer": 403, "staff": 403, "admin": 200}
+OPEN = dict.fromkeys(WHO, 200)
+Row = dict[str, int]
+
+
+def but(row: Row, status: int) -> Row:
+    """The same doors, where those who are let in find something else than a page."""
+    return {who: status if code == 200 else code for who, code in row.items()}
+
+
+MATRIX: dict[str, tuple[Row, Row]] = {
+    # address: what a GET is answered with, what a POST of nothing is answered with
+    "login": ({"anonymous": 200, **dict.fromkeys(WHO[1:], 302)}, {"anonymous": 200, **dict.fromkeys(WHO[1:], 302)}),
+    "logout": ({**but(READ, 405)}, dict.fromkeys(WHO, 302)),
+    "healthz": (OPEN, but(OPEN, 405)),
+    "readyz": (OPEN, but(OPEN, 405)),
+    "invoice-list": (READ, but(READ, 405)),
+    "invoice-columns": (but(READ, 405), but(READ, 302)),
+    "invoice-new": (WRITE, but(WRITE, 422)),
+    "invoice-detail": (READ, but(READ, 405)),
+    "invoice-edit": (WRITE, but(WRITE, 422)),
+    "invoice-approve": (but(WRITE, 405), but(WRITE, 302)),
+    "invoice-draft": (but(WRITE, 405), but(WRITE, 302)),
+    "invoice-discard": (but(WRITE, 405), but(WRITE, 302)),
+    "invoice-push": (READ, but(WRITE, 302)),
+    "client-list": (READ, but(READ, 405)),
+    "client-new": (WRITE, but(WRITE, 422)),
+    "client-edit": (WRITE, but(WRITE, 422)),
+    "client-archive": (but(WRITE, 405), but(WRITE, 302)),
+    "item-list": (READ, but(READ, 405)),
+    "item-new": (WRITE, but(WRITE, 422)),
+    "item-edit": (WRITE, but(WRITE, 422)),
+    "item-archive": (but(WRITE, 405), but(WRITE, 302)),
+    "property-list": (READ, but(READ, 405)),
+    "property-new": (WRITE, but(WRITE, 422)),
+    "property-edit": (WRITE, but(WRITE, 422)),
+    "property-archive": (but(WRITE, 405), but(WRITE, 302)),
+    "connector": (ADMIN, but(ADMIN, 405)),
+    "connector-authorise": (but(ADMIN, 405), but(ADMIN, 404)),
+    "connector-callback": (but(ADMIN, 302), but(ADMIN, 405)),
+    "connector-company": (but(ADMIN, 405), but(ADMIN, 404)),
+    "connector-account": (but(ADMIN, 404), but(ADMIN, 404)),
+    "connector-taxes": (but(ADMIN, 405), but(ADMIN, 404)),
+    "incrementor-list": (ADMIN, but(ADMIN, 405)),
+    "incrementor-edit": (ADMIN, but(ADMIN, 422)),
+    "company": (ADMIN, but(ADMIN, 422)),
+}
+
+
+@pytest.fixture
+def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
+    """An address of that name at which there is something."""
+    site = Property.objects.create(name="Ivy Court")
+    rows = {"invoice": invoice.pk, "client": Client.objects.get().pk, "item": item.pk, "property": site.pk}
+
+    def path(name: str) -> str:
+        subject, _, deed = name.partition("-")
+        if name in ("connector-account", "incrementor-edit"):
+            return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
+        takes_one = subject in rows and deed not in ("", "list", "new", "columns")
+        return reverse(name, args=[rows[subject]] if takes_one else [])
+
+    return path
+
+
+@pytest.fixture
+def browser_of(request: pytest.FixtureRequest) -> Callable[[str], Browser]:
+    def opened(who: str) -> Browser:
+        browser = Browser()
+        if who != "anonymous":
+            browser.force_login(request.getfixturevalue(who))
+        return browser
+
+    return opened
+
+
+def test_the_matrix_leaves_no_address_out() -> None:
+    assert sorted(MATRIX) == NAMES
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_each_address_answers_each_role_as_the_matrix_says(
+    who: str, path_of: Callable[[str], str], browser_of: Callable[[str], Browser]
+) -> None:
+    found, expected = {}, {}
+    for name, rows in MATRIX.items():
+        for method, row in zip(("GET", "POST"), rows, strict=True):
+            answer = browser_of(who).generic(method, path_of(name))
+            found[f"{method} {name}"], expected[f"{method} {name}"] = answer.status_code, row[who]
+            if who == "anonymous" and answer.status_code == 302 and name != "login":
+                there = path_of(name) if method == "GET" else "/"
+                assert answer.headers["Location"] == reverse("login") + "?next=" + there.replace("/", "%2F")
+    assert found == expected
+
+
+def test_what_is_refused_changes_nothing(
+    browser_of: Callable[[str], Browser], path_of: Callable[[str], str], invoice: Invoice
+) -> None:
+    for who in ("anonymous", "viewer"):
+        for deed in ("approve", "discard", "push", "draft"):
+            browser_of(who).post(path_of(f"invoice-{deed}"), {"reason": "x"})
+        browser_of(who).post(path_of("client-archive"))
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.events.count(), invoice.client.archived_at) == ("DRAFT", 1, None)
+
+
+@pytest.mark.parametrize("missing", ["send_invoice", "approve_invoice"])
+def test_sending_needs_the_right_to_approve_too(
+    staff: User, browser_of: Callable[[str], Browser], path_of: Callable[[str], str], missing: str
+) -> None:
+    from django.contrib.auth.models import Permission
+
+    role = staff.groups.get()
+    role.permissions.remove(Permission.objects.get(codename=missing))
+    assert browser_of("staff").post(path_of("invoice-push")).status_code == 403
+    assert browser_of("staff").get(path_of("invoice-push")).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_htmx_loads_the_sign_in_as_a_whole_page(path_of: Callable[[str], str], method: str) -> None:
+    answer = Browser().generic(method, path_of("invoice-push"), headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == reverse("login")
+    assert answer.content == b""
+
+
+def test_after_signing_in_one_is_where_one_wanted_to_be(staff: User, path_of: Callable[[str], str]) -> None:
+    browser = Browser()
+    wanted = path_of("invoice-detail") + "?a=1&b=2"
+    address = browser.get(wanted).headers["Location"]
+    answer = browser.post(address, {"username": "sam", "password": "sam-password"})
+    assert answer.headers["Location"] == wanted
+
+
+@pytest.mark.parametrize("there", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_signing_in_leads_nowhere_else(staff: User, there: str) -> None:
+    answer = Browser().post(f"/login/?next={there}", {"username": "sam", "password": "sam-password"})
+    assert answer.headers["Location"] == "/"
+
+
+def test_a_wrong_password_says_so_and_no_more(staff: User) -> None:
+    answer = Browser().post("/login/", {"username": "sam", "password": "wrong"})
+    assert answer.status_code == 200
+    assert "sessionid" not in answer.cookies
+    assert "sam" in answer.content.decode(), "what was typed is kept"
+    assert "wrong" not in answer.content.decode().partition("<main")[2].partition("</form>")[0]
+
+
+def test_somebody_without_a_role_sees_that_they_may_not(client: Browser) -> None:
+    client.force_login(User.objects.create_user("new"))
+    assert client.get("/").status_code == 403
+
+
+def test_somebody_who_left_is_out_at_once(client: Browser, admin: User) -> None:
+    client.force_login(admin)
+    assert client.get("/").status_code == 200
+    User.objects.update(is_active=False)
+    assert client.get("/").status_code == 302
+
+
+def test_what_signed_in_people_see_is_kept_by_no_cache(client: Browser, admin: User) -> None:
+    assert "no-store" not in client.get("/login/").headers.get("Cache-Control", "").split(", ")[:0]
+    client.force_login(admin)
+    for path in ("/", "/settings/connector/", "/invoices/987654/"):
+        assert "no-store" in client.get(path).headers["Cache-Control"]
+
+
+def test_a_post_from_another_site_is_refused(admin: User, invoice: Invoice) -> None:
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(admin)
+    assert browser.post(f"/invoices/{invoice.pk}/approve/").status_code == 403
+    invoice.refresh_from_db()
+    assert invoice.status == "DRAFT"
+
+
+def test_staff_see_no_settings_in_the_menu(client: Browser, staff: User, admin: User) -> None:
+    client.force_login(staff)
+    assert "/settings/" not in client.get("/").content.decode()
+    client.force_login(admin)
+    assert client.get("/").content.decode().count('href="/settings/') == 3
