@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox import accounting
-from sandbox.accounting import invoices_api, oauth, pages, reference_api, report
+from sandbox.accounting import invoices_api, items_api, oauth, pages, reference_api, register_pages, report
 from sandbox.accounting.answers import answer_status
 from sandbox.accounting.catalogue import PEOPLE
 from sandbox.clock import Clock, wall_clock
@@ -22,7 +22,16 @@ from sandbox.store import Store
 
 # Calls made by programs, not people: these are written in the journal and can be made to fail.
 MACHINE_PATHS = (accounting.API_PREFIX, "/accounting/token", "/accounting/revoke")
-PARTS = (controls, oauth.oauth, reference_api.api, invoices_api.api, report.report, pages.pages)
+PARTS = (
+    controls,
+    oauth.oauth,
+    reference_api.api,
+    items_api.api,
+    invoices_api.api,
+    report.report,
+    pages.pages,
+    register_pages.registers,
+)
 
 
 def create_app(directory: Path, clock: Clock = wall_clock) -> Flask:

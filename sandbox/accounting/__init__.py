@@ -1,12 +1,12 @@
 """Sage Accounting (API v3.1) as the sandbox pretends it."""
 
-from sandbox.accounting import books, grants, replays
+from sandbox.accounting import books, conditions, grants, replays
 from sandbox.accounting.answers import FAULT_ANSWERS
 from sandbox.faults import Platform
 from sandbox.store import Store
 
 API_PREFIX = "/accounting/v3.1"
-SCHEMAS = (grants.SCHEMA, books.SCHEMA, replays.SCHEMA)
+SCHEMAS = (grants.SCHEMA, books.SCHEMA, conditions.SCHEMA, replays.SCHEMA)
 open_books = books.open_books
 
 

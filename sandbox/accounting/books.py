@@ -1,17 +1,19 @@
-"""The books of one business on disk: contacts, sales invoices and the next invoice number.
+"""The books of one business on disk: contacts, items, sales invoices, the next number and the conditions set.
 
 A document is stored as the API shows it; keys with a leading underscore stay inside.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from sqlite3 import Row
 from typing import Any
 
-from sandbox.accounting.catalogue import BUSINESSES, stable_id
+from sandbox.accounting.catalogue import BUSINESSES, TAX_RATES, Account, chart_of, stable_id
+from sandbox.accounting.conditions import Conditions, changed
 from sandbox.accounting.contacts import contact_document
+from sandbox.accounting.kinds import CONTACT, INVOICE
 from sandbox.accounting.reading import Json
 from sandbox.clock import stamp
 from sandbox.store import Store
@@ -25,7 +27,6 @@ CREATE INDEX IF NOT EXISTS document_kind ON document (business_id, kind);
 CREATE INDEX IF NOT EXISTS document_number ON document (business_id, kind, json_extract(shown, '$.invoice_number'));
 CREATE TABLE IF NOT EXISTS counter (business_id TEXT PRIMARY KEY, next_number INTEGER NOT NULL);
 """
-INVOICE, CONTACT = "sales_invoice", "contact"
 
 
 def column(path: str) -> str:
@@ -89,15 +90,33 @@ class Books:
 
     def holds_number(self, number: str) -> bool:
         """True for void and deleted invoices too: a number is never free again."""
-        search = Search()
-        search.add(f"{column('invoice_number')} = ?", number)
-        return self.count(INVOICE, search) > 0
+        return self._holds(INVOICE, "invoice_number", number)
 
     def holds_reference(self, reference: str) -> bool:
         """True for deleted contacts too: they keep their reference."""
-        search = Search()
-        search.add(f"{column('reference')} = ?", reference)
-        return self.count(CONTACT, search) > 0
+        return self._holds(CONTACT, "reference", reference)
+
+    def holds_code(self, kind: str, code: str) -> bool:
+        return self._holds(kind, "item_code", code)
+
+    def conditions(self) -> Conditions:
+        rows = self._rows("SELECT held FROM condition WHERE business_id = ?", [self.business_id])
+        return Conditions(**json.loads(rows[0]["held"])) if rows else Conditions()
+
+    def set_conditions(self, given: Mapping[str, Any]) -> None:
+        """Raises Refused."""
+        codes = frozenset(str(each.nominal_code) for each in self.chart())
+        known = {"archived": codes, "tax_rates_ended": frozenset(each.id for each in TAX_RATES)}
+        with self._store.transaction() as database:
+            held = json.dumps(changed(self.conditions(), given, known).document())
+            database.execute("INSERT OR REPLACE INTO condition VALUES (?, ?)", (self.business_id, held))
+
+    def chart(self) -> list[Account]:
+        conditions = self.conditions()
+        return [conditions.apply(each) for each in chart_of(self.business_id)]
+
+    def account(self, id: str) -> Account | None:
+        return next((each for each in self.chart() if each.id == id), None)
 
     def next_number(self) -> int:
         rows = self._rows("SELECT next_number FROM counter WHERE business_id = ?", [self.business_id])
@@ -106,6 +125,11 @@ class Books:
     def set_next_number(self, number: int) -> None:
         with self._store.transaction() as database:
             database.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (self.business_id, number))
+
+    def _holds(self, kind: str, name: str, value: str) -> bool:
+        search = Search()
+        search.add(f"{column(name)} = ?", value)
+        return self.count(kind, search) > 0
 
     def _where(self, kind: str, search: Search) -> tuple[str, list[Any]]:
         conditions = ["business_id = ?", "kind = ?", *search.conditions]

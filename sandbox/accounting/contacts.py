@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox.accounting.answers import invalid
 from sandbox.accounting.catalogue import stable_id
 from sandbox.accounting.reading import REQUIRED, Json, Reader
 from sandbox.accounting.shapes import base
@@ -65,6 +66,15 @@ def contact_document(fields: Mapping[str, Any], id: str, at: str) -> Json:
         "system": False,
         "is_active": True,
     }
+
+
+def restated(contact: Json, state: object, at: str) -> Json:
+    """The contact deleted, its reference with it, or of the other type. Raises Refused."""
+    if state == "deleted":
+        return {**contact, "deleted_at": at, "updated_at": at}
+    if state not in TYPES:
+        raise invalid("is not a contact type", "contact_type_ids")
+    return {**contact, "contact_types": [base("contact_types", str(state), TYPES[str(state)])], "updated_at": at}
 
 
 def _address(reader: Reader, contact_id: str) -> Json:

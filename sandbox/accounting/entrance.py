@@ -12,12 +12,14 @@ from sandbox.accounting import API_PREFIX, replays
 from sandbox.accounting.answers import Problem, Refused, denied, invalid, problems_body
 from sandbox.accounting.books import Books
 from sandbox.accounting.catalogue import Person, find_person
+from sandbox.accounting.conditions import Conditions
 from sandbox.accounting.grants import Grant, Grants
 from sandbox.accounting.reading import Json
 from sandbox.context import sandbox
 
 # A request that names no business means the lead one; these two kinds of request have none at all.
 WITHOUT_BUSINESS = (f"{API_PREFIX}/businesses", f"{API_PREFIX}/user")
+WRITING = ("POST", "PUT", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,19 @@ def refuse(refusal: Refused) -> tuple[Response, int]:
 
 def _admit() -> None:
     g.caller = _identify()
-    if request.method in ("POST", "PUT", "DELETE"):
+    if request.method in WRITING:
         _check_writing(g.caller.grant)
     if not request.path.startswith(WITHOUT_BUSINESS):
         g.books = Books(sandbox().store, _business(g.caller.grant))
         g.business_echo = g.books.business_id
+        _check_conditions(g.books.conditions())
+
+
+def _check_conditions(conditions: Conditions) -> None:
+    if not conditions.subscription_active:
+        raise Refused(401, [Problem("No active subscription. (MSE)", code="AuthorizationFailure")])
+    if conditions.access == "none" or (conditions.access == "read_only" and request.method in WRITING):
+        raise denied()
 
 
 def _identify() -> Caller:

@@ -1,17 +1,18 @@
 """Turns what a client sent as a sales invoice into a checked invoice, or says everything that is wrong with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from sandbox.accounting.answers import Problem
-from sandbox.accounting.catalogue import Account, TaxRate, find_account, find_tax_rate
+from sandbox.accounting.catalogue import Account, TaxRate, find_tax_rate
+from sandbox.accounting.conditions import Conditions
+from sandbox.accounting.kinds import CONTACT, ITEMS
 from sandbox.accounting.reading import REQUIRED, Json, Reader
 
-ACCOUNTS_START = date(2019, 4, 1)
 CREDIT_DAYS = 30
 ADDRESS_FIELDS = ("address_line_1", "address_line_2", "city", "postal_code")
 PENNY = Decimal("0.01")
@@ -19,6 +20,16 @@ PENNY = Decimal("0.01")
 
 def pennies(amount: Decimal) -> Decimal:
     return amount.quantize(PENNY, ROUND_HALF_UP)
+
+
+class Ledger(Protocol):
+    """The books, as far as reading needs them."""
+
+    def get(self, kind: str, id: str) -> Json | None: ...
+
+    def account(self, id: str) -> Account | None: ...
+
+    def conditions(self) -> Conditions: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,7 @@ class Line:
     discount: Decimal
     tax_rate: TaxRate
     tax: Decimal
+    items: Mapping[str, Json]  # the product or the service, by its kind
 
     @property
     def net(self) -> Decimal:
@@ -59,13 +71,16 @@ class Invoice:
     lines: tuple[Line, ...]
 
 
-def read_invoice(fields: Mapping[str, Any], business_id: str, find_contact: Callable[[str], Json | None]) -> Invoice:
+def read_invoice(fields: Mapping[str, Any], ledger: Ledger) -> Invoice:
     """Raises Refused with every problem found."""
     reader = Reader(fields, [])
-    contact = _read_contact(reader, find_contact)
-    day = _read_day(reader)
+    conditions = ledger.conditions()
+    contact = _read_contact(reader, ledger)
+    day = _read_day(reader, conditions)
     due_day = reader.day("due_date")
-    lines = _read_lines(reader, business_id)
+    lines = _read_lines(reader, ledger, day)
+    if conditions.totals_must_agree and not reader.problems:
+        _check_totals(reader, lines)
     if reader.text("currency_id") not in ("", "GBP"):
         reader.note("must be the base currency of the business", "currency_id")
     invoice = Invoice(
@@ -85,9 +100,9 @@ def read_invoice(fields: Mapping[str, Any], business_id: str, find_contact: Call
     return invoice
 
 
-def _read_contact(reader: Reader, find_contact: Callable[[str], Json | None]) -> Json:
+def _read_contact(reader: Reader, ledger: Ledger) -> Json:
     contact_id = reader.text("contact_id", required=True)
-    contact = find_contact(contact_id)
+    contact = ledger.get(CONTACT, contact_id)
     if contact is not None and any(each["id"] == "CUSTOMER" for each in contact["contact_types"]):
         return contact
     if contact_id:
@@ -95,12 +110,12 @@ def _read_contact(reader: Reader, find_contact: Callable[[str], Json | None]) ->
     return {}
 
 
-def _read_day(reader: Reader) -> date:
+def _read_day(reader: Reader, conditions: Conditions) -> date:
     day = reader.day("date", required=True)
-    if day is not None and day < ACCOUNTS_START:
-        start = ACCOUNTS_START.strftime("%d/%m/%Y")
-        reader.note(f"You cannot record entries prior to your Accounts Start Date of {start}.", "date")
-    return day or ACCOUNTS_START
+    closed = conditions.why_closed(day.isoformat()) if day else None
+    if closed:
+        reader.note(closed, "date")
+    return day or date.fromisoformat(conditions.accounts_start_date)
 
 
 def _read_address(reader: Reader, contact: Json) -> Mapping[str, str]:
@@ -109,22 +124,23 @@ def _read_address(reader: Reader, contact: Json) -> Mapping[str, str]:
     return {name: str(source.get(name) or "") for name in ADDRESS_FIELDS}
 
 
-def _read_lines(reader: Reader, business_id: str) -> tuple[Line, ...]:
+def _read_lines(reader: Reader, ledger: Ledger, day: date) -> tuple[Line, ...]:
     given = reader.fields.get("invoice_lines")
     if not isinstance(given, list) or not given:
         reader.note(REQUIRED, "invoice_lines")
         return ()
     objects = [each if isinstance(each, dict) else {} for each in given]
-    lines = [_read_line(Reader(each, reader.problems, "line_items."), business_id) for each in objects]
+    lines = [_read_line(Reader(each, reader.problems, "line_items."), ledger, day) for each in objects]
     return tuple(line for line in lines if line is not None)
 
 
-def _read_line(reader: Reader, business_id: str) -> Line | None:
+def _read_line(reader: Reader, ledger: Ledger, day: date) -> Line | None:
     description = reader.text("description", required=True)
     quantity = reader.amount("quantity", required=True)
     unit_price = reader.amount("unit_price", required=True)
-    account = _read_account(reader, business_id)
-    tax_rate = _read_tax_rate(reader)
+    account = read_account(reader, ledger, "ledger_account_id")
+    tax_rate = _read_tax_rate(reader, ledger.conditions(), day)
+    items = _read_items(reader, ledger)
     tax = reader.amount("tax_amount", required=tax_rate is not None and tax_rate.percentage > 0)
     if account is None or tax_rate is None or quantity is None or unit_price is None:
         return None
@@ -138,24 +154,48 @@ def _read_line(reader: Reader, business_id: str) -> Line | None:
         discount=_read_discount(reader, quantity * unit_price),
         tax_rate=tax_rate,
         tax=pennies(tax or Decimal(0)),
+        items=items,
     )
 
 
-def _read_account(reader: Reader, business_id: str) -> Account | None:
-    given = reader.text("ledger_account_id", required=True)
-    account = find_account(business_id, given)
-    if given and (account is None or "sales" not in account.scopes):
-        reader.note("is not a ledger account that is visible in sales", "ledger_account_id")
+def read_account(
+    reader: Reader, ledger: Ledger, field: str, *, scope: str = "sales", required: bool = True
+) -> Account | None:
+    given = reader.text(field, required=required)
+    account = ledger.account(given)
+    if given and (account is None or scope not in account.scopes):
+        reader.note(f"is not a ledger account that is visible in {scope}", field)
         return None
     return account
 
 
-def _read_tax_rate(reader: Reader) -> TaxRate | None:
+def _read_tax_rate(reader: Reader, conditions: Conditions, day: date) -> TaxRate | None:
     given = reader.text("tax_rate_id", required=True)
     tax_rate = find_tax_rate(given)
     if given and tax_rate is None:
         reader.note("is not a tax rate of this business", "tax_rate_id")
+    if tax_rate is not None and conditions.ended(tax_rate, day.isoformat()):
+        reader.note("is not in use on the date of the invoice", "tax_rate_id")
     return tax_rate
+
+
+def _read_items(reader: Reader, ledger: Ledger) -> Mapping[str, Json]:
+    given = {kind: reader.text(f"{kind}_id") for kind in ITEMS if reader.text(f"{kind}_id")}
+    found = {kind: ledger.get(kind, id) for kind, id in given.items()}
+    for kind, item in found.items():
+        if item is None:
+            reader.note(f"can't find {kind}", f"{kind}_id")
+    if len(found) == len(ITEMS):
+        reader.note("cannot be a product and a service at once", "product_id")
+    return {kind: item for kind, item in found.items() if item is not None}
+
+
+def _check_totals(reader: Reader, lines: Sequence[Line]) -> None:
+    sums = {name: sum((getattr(line, name) for line in lines), Decimal(0)) for name in ("net", "tax", "total")}
+    for name, found in sums.items():
+        sent = reader.amount(f"{name}_amount")
+        if sent is not None and sent != found:
+            reader.note(f"does not agree with the lines, which come to {found:.2f}", f"{name}_amount")
 
 
 def _read_discount(reader: Reader, gross: Decimal) -> Decimal:

@@ -6,8 +6,9 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from sandbox.accounting import API_PREFIX, invoicing, replays
 from sandbox.accounting.answers import not_found
-from sandbox.accounting.books import INVOICE, Search, column, like_text
+from sandbox.accounting.books import Search, column, like_text
 from sandbox.accounting.entrance import answer_once, body_of, books, guard
+from sandbox.accounting.kinds import INVOICE
 from sandbox.accounting.listing import add_moments, page_of, shown
 from sandbox.accounting.reading import Json, moment
 from sandbox.context import sandbox

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 from sandbox.accounting.answers import invalid, not_found
-from sandbox.accounting.books import CONTACT, INVOICE, Books
+from sandbox.accounting.books import Books
 from sandbox.accounting.invoice_reading import read_invoice
+from sandbox.accounting.kinds import INVOICE
 from sandbox.accounting.reading import REQUIRED, Json, Reader
 from sandbox.accounting.shapes import (
     DEFAULT_PREFIX,
@@ -31,7 +32,7 @@ def status_of(invoice: Mapping[str, Any]) -> str:
 
 def create(books: Books, fields: Mapping[str, Any], now: datetime) -> Json:
     """Raises Refused."""
-    checked = read_invoice(fields, books.business_id, lambda id: books.get(CONTACT, id))
+    checked = read_invoice(fields, books)
     prefix, number = _read_number(fields)
     status = _read_status(fields)
     invoice = {
@@ -57,8 +58,9 @@ def amend(books: Books, id: str, fields: Mapping[str, Any], now: datetime) -> Js
         raise invalid("A void invoice cannot be changed.")
     if fields.get("invoice_number") not in (None, invoice["invoice_number"]):
         raise invalid("cannot be changed", "invoice_number")
+    _check_open(books, invoice)
     given = {**invoice_fields(invoice), **fields}
-    contents = invoice_contents(read_invoice(given, books.business_id, lambda id: books.get(CONTACT, id)))
+    contents = invoice_contents(read_invoice(given, books))
     if Decimal(contents["total_amount"]) < Decimal(invoice["total_paid"]):
         raise invalid("The total cannot be less than what has been paid.")
     invoice.update(contents)
@@ -66,10 +68,11 @@ def amend(books: Books, id: str, fields: Mapping[str, Any], now: datetime) -> Js
 
 
 def release(books: Books, id: str, now: datetime) -> Json:
-    """Raises Refused."""
+    """It gets Sage's next number, whatever number it was sent with. Raises Refused."""
     invoice = existing(books, id)
     if status_of(invoice) not in UNPOSTED:
         raise invalid("Only a draft or pro forma invoice can be released.")
+    _check_open(books, invoice)
     invoice["status"] = status_base("UNPAID")
     _post(books, invoice, None)
     return _keep(books, invoice, now)
@@ -81,6 +84,7 @@ def void(books: Books, id: str, reason: str, now: datetime) -> Json:
     if status_of(invoice) in UNPOSTED:
         invoice["deleted_at"] = stamp(now)
         return _keep(books, invoice, now)
+    _check_open(books, invoice)
     _check_voidable(invoice, reason)
     invoice.update(status=status_base("VOID"), void_reason=reason, editable=False)
     return _keep(books, invoice, now)
@@ -159,6 +163,12 @@ def _next_number(books: Books, prefix: str) -> str:
 
 def _show_number(invoice: Json, number: str) -> None:
     invoice["invoice_number"] = invoice["displayed_as"] = number
+
+
+def _check_open(books: Books, invoice: Json) -> None:
+    closed = books.conditions().why_closed(invoice["date"])
+    if closed:
+        raise invalid(closed, "date")
 
 
 def _check_voidable(invoice: Json, reason: str) -> None:

@@ -1,8 +1,8 @@
-"""The pages on which a person sees the books and amends, pays, voids and releases what is in them."""
+"""The pages on which a person sees the invoices in the books and enters, amends, pays, voids and releases them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -10,9 +10,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox.accounting import invoicing
 from sandbox.accounting.answers import Problem, Refused
-from sandbox.accounting.books import CONTACT, INVOICE, Books, Search, business_of, column
-from sandbox.accounting.catalogue import BUSINESSES, TAX_RATES, Business, chart_of, find_business, find_tax_rate
-from sandbox.accounting.invoice_reading import pennies
+from sandbox.accounting.books import Books, Search, business_of, column
+from sandbox.accounting.by_hand import enter, tax_due, typed_decimal
+from sandbox.accounting.catalogue import BUSINESSES, TAX_RATES, Business, find_business
+from sandbox.accounting.kinds import CONTACT, INVOICE
 from sandbox.accounting.reading import Json
 from sandbox.accounting.report import invoice_report
 from sandbox.accounting.shapes import invoice_fields
@@ -22,6 +23,8 @@ pages = Blueprint("accounting_pages", __name__, url_prefix="/accounting/books")
 
 Page = str | tuple[str, int] | AnyResponse
 LINE_FIELDS = ("description", "ledger_account_id", "quantity", "unit_price", "tax_rate_id")
+ENTRY_FIELDS = ("contact_id", "contact_name", "date", "number", "reference")
+NEW_LINES = 3
 
 
 @pages.app_template_filter("money")
@@ -42,26 +45,55 @@ def plain_date(text: str) -> str:
 
 @pages.get("")
 def invoices() -> str:
-    business = _business()
+    business = asked_business()
+    books = Books(sandbox().store, business.id)
     search = Search(order="seq DESC")
     search.add(f"{column('deleted_at')} IS NULL")
-    found = Books(sandbox().store, business.id).find(INVOICE, search)
-    rows = [invoice_report(each, business.id) for each in found]
-    return _render("invoices", business, invoices=rows)
+    rows = [invoice_report(each, business.id) for each in books.find(INVOICE, search)]
+    return render("invoices", business, invoices=rows, conditions=books.conditions())
 
 
-@pages.get("/contacts")
-def contacts() -> str:
-    business = _business()
+@pages.get("/invoices/new")
+def new_invoice() -> str:
+    return _entry_page({}, [])
+
+
+@pages.post("/invoices/new")
+def enter_invoice() -> Page:
+    """What is left empty, customer, number and whole lines included, is as `enter` has it."""
+    books = Books(sandbox().store, asked_business().id)
+    typed = [{name: request.form.get(f"{name}-{n}", "").strip() for name in LINE_FIELDS} for n in range(NEW_LINES)]
+    lines = [_without_commas(line) for line in typed if line["description"] or line["unit_price"]]
+    entry = {**{name: request.form.get(name, "").strip() for name in ENTRY_FIELDS}, "lines": lines or typed[:1]}
+    try:
+        with sandbox().store.transaction():
+            made = enter(books, entry, sandbox().now())
+    except Refused as refusal:
+        return _entry_page(request.form, refusal.problems), refusal.status
+    return redirect(url_for(".invoice", id=made["id"]), 303)
+
+
+def _entry_page(typed: Mapping[str, str], problems: Sequence[Problem]) -> str:
+    business = asked_business()
+    books = Books(sandbox().store, business.id)
     search = Search(order=f"{column('name')} COLLATE NOCASE")
-    search.add(f"{column('deleted_at')} IS NULL")
-    return _render("contacts", business, contacts=Books(sandbox().store, business.id).find(CONTACT, search))
+    search.add(f"{column('deleted_at')} IS NULL AND {column('contact_types[0].id')} = 'CUSTOMER'")
+    return render(
+        "new_invoice",
+        business,
+        customers=books.find(CONTACT, search),
+        today=sandbox().now().date().isoformat(),
+        count=NEW_LINES,
+        typed=typed,
+        problems=problems,
+        **_choices(books),
+    )
 
 
-@pages.get("/chart")
-def chart() -> str:
-    business = _business()
-    return _render("chart", business, accounts=chart_of(business.id))
+def _choices(books: Books, used: Collection[str] = ()) -> Json:
+    """What a line offers; an account it stands on is offered even when it has been archived since."""
+    accounts = [each for each in books.chart() if "sales" in each.scopes or each.id in used]
+    return {"accounts": accounts, "tax_rates": TAX_RATES}
 
 
 @pages.get("/invoices/<id>")
@@ -76,7 +108,7 @@ def amend(id: str) -> Page:
 
 @pages.post("/invoices/<id>/pay")
 def pay(id: str) -> Page:
-    amount = _typed_decimal(request.form.get("amount", ""))
+    amount = typed_decimal(request.form.get("amount", ""))
     return _change(id, lambda books: invoicing.pay(books, id, amount, sandbox().now().date(), sandbox().now()))
 
 
@@ -112,21 +144,22 @@ def _change(id: str, work: Callable[[Books], Json]) -> Page:
 
 def _invoice_page(id: str, typed: Mapping[str, str], problems: Sequence[Problem]) -> str:
     business = _business_holding(id)
-    found = Books(sandbox().store, business.id).get(INVOICE, id)
+    books = Books(sandbox().store, business.id)
+    found = books.get(INVOICE, id)
     if found is None:
         abort(404, "There is no such invoice in these books.")
-    return _render(
+    return render(
         "invoice",
         business,
         invoice=invoice_report(found, business.id),
         typed=typed,
-        problems=[_plain(problem) for problem in problems],
-        accounts=[each for each in chart_of(business.id) if "sales" in each.scopes],
-        tax_rates=TAX_RATES,
+        problems=problems,
+        **_choices(books, [line["ledger_account"]["id"] for line in found["invoice_lines"]]),
     )
 
 
-def _plain(problem: Problem) -> str:
+@pages.app_template_filter("plain")
+def plain(problem: Problem) -> str:
     field = problem.source.rpartition(".")[2].removesuffix("_id").replace("_", " ").capitalize()
     return f"{field}: {problem.message}" if field else problem.message
 
@@ -137,30 +170,16 @@ def _amended_fields(books: Books, id: str) -> Json:
     fields["reference"] = request.form.get("reference", fields["reference"])
     for index, line in enumerate(fields["invoice_lines"]):
         line.update({name: request.form.get(f"{name}-{index}", line[name]) for name in LINE_FIELDS})
-        line.update({name: line[name].replace(",", "") for name in ("quantity", "unit_price")})
-        line["tax_amount"] = str(_tax_due(line))
+        line.update(_without_commas(line))
+        line["tax_amount"] = str(tax_due(line))
     return fields
 
 
-def _tax_due(line: Mapping[str, Any]) -> Decimal:
-    quantity, price = _typed_decimal(line["quantity"]), _typed_decimal(line["unit_price"])
-    tax_rate = find_tax_rate(line["tax_rate_id"])
-    if quantity is None or price is None or tax_rate is None:
-        return Decimal(0)
-    charged = quantity * price - Decimal(line["discount_amount"])
-    whole = 100 + tax_rate.percentage if line["unit_price_includes_tax"] else Decimal(100)
-    return pennies(charged * tax_rate.percentage / whole)
+def _without_commas(line: Mapping[str, str]) -> dict[str, str]:
+    return {**line, **{name: line[name].replace(",", "") for name in ("quantity", "unit_price")}}
 
 
-def _typed_decimal(text: str) -> Decimal | None:
-    try:
-        amount = Decimal(text.strip().replace(",", ""))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
-
-
-def _business() -> Business:
+def asked_business() -> Business:
     asked = request.args.get("business")
     business = find_business(asked) if asked else BUSINESSES[0]
     if business is None:
@@ -175,5 +194,5 @@ def _business_holding(document_id: str) -> Business:
     return business
 
 
-def _render(name: str, business: Business, **more: Any) -> str:
+def render(name: str, business: Business, **more: Any) -> str:
     return render_template(f"accounting/{name}.html", business=business, businesses=BUSINESSES, **more)

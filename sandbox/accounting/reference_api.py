@@ -6,10 +6,11 @@ from flask import Blueprint, Response, jsonify, request
 
 from sandbox.accounting import API_PREFIX, replays
 from sandbox.accounting.answers import not_found
-from sandbox.accounting.books import CONTACT, Search, column, like_text
-from sandbox.accounting.catalogue import TAX_RATES, Account, chart_of, find_account, find_business, find_tax_rate
-from sandbox.accounting.contacts import check_contact, contact_document
+from sandbox.accounting.books import Books, Search, column, like_text
+from sandbox.accounting.catalogue import TAX_RATES, Account, find_business, find_tax_rate
+from sandbox.accounting.contacts import check_contact, contact_document, restated
 from sandbox.accounting.entrance import answer_once, body_of, books, caller, guard
+from sandbox.accounting.kinds import CONTACT
 from sandbox.accounting.listing import add_moments, page_of, page_of_list, shown
 from sandbox.accounting.reading import Json
 from sandbox.accounting.shapes import (
@@ -56,13 +57,13 @@ def show_user() -> Response:
 
 @api.get("/ledger_accounts")
 def list_ledger_accounts() -> Response:
-    accounts = [account_shape(each) for each in chart_of(books().business_id) if _account_asked_for(each)]
+    accounts = [account_shape(each) for each in books().chart() if _account_asked_for(each)]
     return jsonify(page_of_list("/ledger_accounts", request.args, accounts))
 
 
 @api.get("/ledger_accounts/<id>")
 def show_ledger_account(id: str) -> Response:
-    account = find_account(books().business_id, id)
+    account = books().account(id)
     if account is None:
         raise not_found()
     return _single(account_shape(account))
@@ -71,7 +72,11 @@ def show_ledger_account(id: str) -> Response:
 @api.get("/tax_rates")
 def list_tax_rates() -> Response:
     """All five rates are usable for sales and for purchases, so `usage` narrows nothing here."""
-    return jsonify(page_of_list("/tax_rates", request.args, [tax_rate_shape(each) for each in TAX_RATES]))
+    conditions, asked = books().conditions(), request.args
+    day = asked.get("date", sandbox().now().date().isoformat())
+    everything = asked.get("include_historical_data") == "true"
+    wanted = [each for each in TAX_RATES if everything or not conditions.ended(each, day)]
+    return jsonify(page_of_list("/tax_rates", asked, [tax_rate_shape(each, conditions) for each in wanted]))
 
 
 @api.get("/tax_rates/<id>")
@@ -79,7 +84,7 @@ def show_tax_rate(id: str) -> Response:
     tax_rate = find_tax_rate(id)
     if tax_rate is None:
         raise not_found()
-    return _single(tax_rate_shape(tax_rate))
+    return _single(tax_rate_shape(tax_rate, books().conditions()))
 
 
 @api.get("/contacts")
@@ -106,7 +111,7 @@ def show_contact(id: str) -> Response:
 def delete_contact(id: str) -> tuple[str, int]:
     now = stamp(sandbox().now())
     with sandbox().store.transaction():
-        books().replace({**_contact(id), "deleted_at": now, "updated_at": now})
+        books().replace(restated(_contact(id), "deleted", now))
     return "", 204
 
 
@@ -117,7 +122,7 @@ def invoice_settings() -> Response:
 
 @api.get("/financial_settings")
 def financial_settings() -> Response:
-    return _single(financial_settings_shape())
+    return _single(financial_settings_shape(books().conditions()))
 
 
 @api.get("/artefact_statuses")
@@ -133,7 +138,7 @@ def _business(id: str) -> Json:
     business = find_business(id)
     if business is None:
         raise not_found()
-    return business_shape(business)
+    return business_shape(business, Books(sandbox().store, id).conditions())
 
 
 def _account_asked_for(account: Account) -> bool:

@@ -1,18 +1,26 @@
-"""Everything in the books as one JSON answer, for tests that ask what the books hold."""
+"""Everything in the books as one JSON answer, and the ways in which tests and demos change them."""
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, abort, jsonify, request
 
-from sandbox.accounting.books import CONTACT, INVOICE, Books
+from sandbox.accounting.answers import Refused, not_found
+from sandbox.accounting.books import Books
+from sandbox.accounting.by_hand import enter
 from sandbox.accounting.catalogue import BUSINESSES, Business, find_account
+from sandbox.accounting.contacts import restated
+from sandbox.accounting.entrance import refuse
+from sandbox.accounting.kinds import CONTACT, INVOICE, ITEMS
 from sandbox.accounting.listing import shown
 from sandbox.accounting.reading import Json
+from sandbox.accounting.shapes import item_ids
+from sandbox.clock import stamp
 from sandbox.context import sandbox
 from sandbox.controls import only_from_this_machine
 
 report = Blueprint("accounting_report", __name__)
 report.before_request(only_from_this_machine)
+report.register_error_handler(Refused, refuse)
 
 STATUS_WORDS = {
     "UNPAID": "Created",
@@ -54,11 +62,52 @@ LINE = (
     "tax_amount",
     "total_amount",
 )
+ITEM = ("id", "item_code", "description", "active", "created_at")
 
 
 @report.get("/_books")
 def show_books() -> Response:
     return jsonify({"businesses": [_business_report(each) for each in BUSINESSES]})
+
+
+@report.post("/_books")
+def change_books() -> Response:
+    """Conditions by their names, and `contacts`: {id: "deleted", "CUSTOMER" or "VENDOR"}."""
+    business, changes = _order()
+    books = Books(sandbox().store, business.id)
+    with sandbox().store.transaction():
+        for id, state in changes.pop("contacts", {}).items():
+            restate_contact(books, id, state)
+        books.set_conditions(changes)
+    return jsonify(_business_report(business))
+
+
+@report.post("/_books/invoices")
+def enter_invoice() -> tuple[Response, int]:
+    business, entry = _order()
+    with sandbox().store.transaction():
+        invoice = enter(Books(sandbox().store, business.id), entry, sandbox().now())
+    return jsonify(invoice_report(invoice, business.id)), 201
+
+
+def restate_contact(books: Books, id: str, state: object) -> None:
+    """Raises Refused."""
+    contact = books.get(CONTACT, id)
+    if contact is None:
+        raise not_found()
+    books.replace(restated(contact, state, stamp(sandbox().now())))
+
+
+def _order() -> tuple[Business, Json]:
+    """The organisation, by id or by name, else the first one; and the rest of the body."""
+    body = request.get_json(force=True)
+    if not isinstance(body, dict):
+        abort(400, "The body is not a JSON object.")
+    wanted = body.pop("business", BUSINESSES[0].id)
+    business = next((each for each in BUSINESSES if wanted in (each.id, each.name)), None)
+    if business is None:
+        abort(400, "There is no such organisation in this sandbox.")
+    return business, body
 
 
 def _business_report(business: Business) -> Json:
@@ -69,7 +118,29 @@ def _business_report(business: Business) -> Json:
         "next_invoice_number": books.next_number(),
         "invoices": [invoice_report(each, business.id) for each in books.all(INVOICE)],
         "contacts": [shown(each, "all") for each in books.all(CONTACT)],
+        **{f"{kind}s": items_report(books, kind) for kind in ITEMS},
+        "conditions": books.conditions().document(),
     }
+
+
+def items_report(books: Books, kind: str) -> list[Json]:
+    return [_item_report(each, books.business_id) for each in books.all(kind)]
+
+
+def _item_report(item: Json, business_id: str) -> Json:
+    rate = item["sales_tax_rate"]
+    return {
+        **{name: item[name] for name in ITEM},
+        "sales_nominal_code": _code(item["sales_ledger_account"], business_id),
+        "purchase_nominal_code": _code(item["purchase_ledger_account"], business_id),
+        "sales_tax_rate_id": rate and rate["id"],
+        "idempotency_id": item["_idempotency_id"],
+    }
+
+
+def _code(account: Json | None, business_id: str) -> int | None:
+    found = find_account(business_id, account and account["id"])
+    return found.nominal_code if found else None
 
 
 def invoice_report(invoice: Json, business_id: str) -> Json:
@@ -95,6 +166,7 @@ def _line_report(line: dict[str, Any], business_id: str) -> Json:
         "ledger_account_id": line["ledger_account"]["id"],
         "nominal_code": account.nominal_code if account else None,
         "ledger_account_name": account.name if account else None,
+        **item_ids(line),
         "tax_rate_id": line["tax_rate"]["id"],
         "tax_rate": line["tax_rate"]["displayed_as"],
     }

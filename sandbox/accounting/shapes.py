@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.accounting.catalogue import Account, Business, Person, TaxRate
-from sandbox.accounting.invoice_reading import ACCOUNTS_START, ADDRESS_FIELDS, CREDIT_DAYS, Invoice, Line
+from sandbox.accounting.conditions import Conditions
+from sandbox.accounting.invoice_reading import ADDRESS_FIELDS, CREDIT_DAYS, Invoice, Line
+from sandbox.accounting.kinds import ITEMS
 from sandbox.accounting.reading import Json
 
 BOOKS_OPENED = "2019-04-01T09:00:00Z"
@@ -40,8 +42,8 @@ def tax_rate_base(tax_rate: TaxRate) -> Json:
     return base("tax_rates", tax_rate.id, tax_rate.displayed_as)
 
 
-def tax_rate_shape(tax_rate: TaxRate) -> Json:
-    percentage = decimal_text(tax_rate.percentage)
+def tax_rate_shape(tax_rate: TaxRate, conditions: Conditions) -> Json:
+    percentage, ended = decimal_text(tax_rate.percentage), conditions.tax_rates_ended.get(tax_rate.id) or None
     return {
         **tax_rate_base(tax_rate),
         "created_at": BOOKS_OPENED,
@@ -49,8 +51,8 @@ def tax_rate_shape(tax_rate: TaxRate) -> Json:
         "name": tax_rate.name,
         "agency": None,
         "percentage": percentage,
-        "percentages": [{"percentage": percentage, "from_date": "2011-01-04", "to_date": None}],
-        "is_visible": True,
+        "percentages": [{"percentage": percentage, "from_date": "2011-01-04", "to_date": ended}],
+        "is_visible": ended is None,
         "retailer": False,
         "editable": False,
         "deletable": False,
@@ -87,8 +89,10 @@ def account_shape(account: Account) -> Json:
     }
 
 
-def business_shape(business: Business) -> Json:
-    subscription = {"id": "ACCOUNTING", "displayed_as": "Accounting", "active": True, "status": "ACTIVE"}
+def business_shape(business: Business, conditions: Conditions) -> Json:
+    active = conditions.subscription_active
+    standing = {"active": active, "status": "ACTIVE" if active else "EXPIRED"}
+    subscription = {"id": "ACCOUNTING", "displayed_as": "Accounting", **standing}
     return {
         **base("businesses", business.id, business.name),
         "name": business.name,
@@ -140,13 +144,13 @@ def invoice_settings_shape(next_number: int) -> Json:
     }
 
 
-def financial_settings_shape() -> Json:
+def financial_settings_shape(conditions: Conditions) -> Json:
     return {
         "$path": "/financial_settings",
         "year_end_date": "2027-03-31",
-        "year_end_lockdown_date": "",
+        "year_end_lockdown_date": conditions.year_end_lockdown_date,
         "accounting_type": "accrual",
-        "accounts_start_date": ACCOUNTS_START.isoformat(),
+        "accounts_start_date": conditions.accounts_start_date,
         "base_currency": base("currencies", "GBP", "Pound Sterling (GBP)"),
         "multi_currency_enabled": False,
         "use_live_exchange_rates": False,
@@ -234,8 +238,7 @@ def _line_shape(line: Line) -> Json:
         "id": line.id,
         "displayed_as": line.description,
         "description": line.description,
-        "product": None,
-        "service": None,
+        **{kind: _item_base(line.items.get(kind)) for kind in ITEMS},
         "ledger_account": account_base(line.account),
         "trade_of_asset": False,
         "quantity": decimal_text(line.quantity),
@@ -251,6 +254,10 @@ def _line_shape(line: Line) -> Json:
         "eu_goods_services_type": None,
         "eu_sales_description": None,
     }
+
+
+def _item_base(item: Json | None) -> Json | None:
+    return item and {name: item[name] for name in ("id", "displayed_as", "$path")}
 
 
 def _tax_analysis(lines: Iterable[Line]) -> list[Json]:
@@ -286,4 +293,9 @@ def _line_fields(line: Mapping[str, Any]) -> Json:
         **{name: line[name] for name in names},
         "ledger_account_id": line["ledger_account"]["id"],
         "tax_rate_id": line["tax_rate"]["id"],
+        **item_ids(line),
     }
+
+
+def item_ids(line: Mapping[str, Any]) -> Json:
+    return {f"{kind}_id": line[kind] and line[kind]["id"] for kind in ITEMS}

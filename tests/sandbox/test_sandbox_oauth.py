@@ -169,11 +169,17 @@ def test_a_new_sign_in_of_the_same_person_ends_the_earlier_refresh_token(client:
     assert client.renew(client.refresh).status_code == 200
 
 
-def test_revoking_ends_the_refresh_token_but_not_the_access_token(client: Visitor) -> None:
+def test_revoking_ends_the_refresh_token_at_once_and_the_access_token_in_its_time(client: Visitor) -> None:
     form = {"client_id": CLIENT[0], "client_secret": CLIENT[1], "token": client.refresh}
     answer = requests.post(f"{client.url}/accounting/revoke", data=form, timeout=10)
     assert (answer.status_code, answer.json()) == (200, {"success": "ok"})
     assert client.renew(client.refresh).json() == {"error": "invalid_grant"}
+    assert client.get("/user").status_code == 200
+    revoke = next(each for each in client.journal() if each["path"] == "/accounting/revoke")
+    assert (revoke["method"], revoke["status"]) == ("POST", 200)
+    client.clock.pass_time(seconds=300)
+    assert client.get("/user").status_code == 401
+    client.connect()
     assert client.get("/user").status_code == 200
 
 

@@ -151,6 +151,12 @@ class Visitor:
         businesses = requests.get(f"{self.url}/_books", timeout=10).json()["businesses"]
         return next(each for each in businesses if each["name"] == name)
 
+    def set_books(self, **changes: Any) -> requests.Response:
+        return requests.post(f"{self.url}/_books", json=changes, timeout=10)
+
+    def by_hand(self, **entry: Any) -> requests.Response:
+        return requests.post(f"{self.url}/_books/invoices", json=entry, timeout=10)
+
     # The switches
 
     def fault(self, kind: str, **options: Any) -> requests.Response:
