@@ -15,6 +15,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from connectors.options import Setting
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
@@ -68,7 +70,10 @@ class RemoteClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLine:
-    """One line, its sums in the invoice's currency with two places: total = net + tax, discount taken off."""
+    """One line, its sums in the invoice's currency with two places: total = net + tax, discount taken off.
+
+    `item_id` is the platform's product or service, or empty where the line names none.
+    """
 
     description: str
     quantity: Decimal
@@ -79,14 +84,44 @@ class NewLine:
     total: Decimal
     account_id: str
     tax_rate_id: str
+    item_id: str = ""
+    item_sort: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """Something we sell, to be known to the platform as a product or a service (`sort`)."""
+
+    code: str
+    description: str
+    sort: str
+    unit_price: Decimal
+    sales_account_id: str
+    purchase_account_id: str
+    tax_rate_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteItem:
+    """A product or service as the platform keeps it."""
+
+    id: str
+    name: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInvoice:
-    """An approved invoice with the platform's own ids in it, ready to be written into its books."""
+    """An approved invoice with the platform's own ids in it, ready to be written into its books.
 
+    `reference` is our whole number: what the platform keeps as reference, and what a look-up goes by. `prefix` and
+    `number` are the same number in its two parts, both empty where the platform numbers its invoices itself.
+    """
+
+    reference: str
     prefix: str
     number: str
+    is_draft: bool
     client_id: str
     issue_date: date
     due_date: date
@@ -97,15 +132,10 @@ class NewInvoice:
     total: Decimal
     lines: tuple[NewLine, ...]
 
-    @property
-    def reference(self) -> str:
-        """Our whole number; what the platform keeps as reference and what a look-up goes by."""
-        return self.prefix + self.number
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteInvoice:
-    """An invoice as the platform keeps it; `id` is its token, `number` is empty while it has none."""
+    """An invoice as the platform keeps it; `id` is its token, `number` is empty while it is a draft there."""
 
     id: str
     number: str
@@ -114,6 +144,8 @@ class RemoteInvoice:
     issue_date: date
     total: Decimal
     url: str = ""
+    client_name: str = ""
+    lines: int | None = None
 
 
 class Fix(StrEnum):
@@ -121,9 +153,13 @@ class Fix(StrEnum):
 
     CONNECTION = "CONNECTION"
     NUMBER = "NUMBER"
+    SYNC_SETTINGS = "SYNC_SETTINGS"
+    PURCHASE_ACCOUNT = "PURCHASE_ACCOUNT"
     SALES_ACCOUNT = "SALES_ACCOUNT"
     TAX_RATES = "TAX_RATES"
     CLIENT = "CLIENT"
+    CLIENT_LINK = "CLIENT_LINK"
+    ITEM_LINK = "ITEM_LINK"
     INVOICE = "INVOICE"
     PLATFORM = "PLATFORM"
     SUPPORT = "SUPPORT"
@@ -131,13 +167,17 @@ class Fix(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing the platform refused: its own words, code and field, what that means, and where it is mended."""
+    """One thing the platform refused: its own words, code and field, what that means, and where it is mended.
+
+    `subject` is the local key of the client or item that it is about, where that is known.
+    """
 
     message: str
     code: str = ""
     field: str = ""
     meaning: str = ""
     fix: Fix = Fix.SUPPORT
+    subject: str = ""
 
 
 class PlatformError(Exception):
@@ -203,6 +243,13 @@ class Connector(Protocol):
     """For how long the same key gives the same answer."""
     lanes: ClassVar[int]
     """How many creating calls it wants at once, at most."""
+    settings: ClassVar[tuple[Setting, ...]]
+    """The sync settings that have an effect on it; others are not shown."""
+
+    @classmethod
+    def objections(cls, client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]:
+        """What we know to be wrong before anything is sent. Pure."""
+        ...
 
     def companies(self) -> tuple[Company, ...]:
         """The organisations this authorisation may work in."""
@@ -216,8 +263,24 @@ class Connector(Protocol):
         """Those it could be: same reference, else same e-mail address, else same name."""
         ...
 
+    def search_clients(self, text: str) -> tuple[RemoteClient, ...]:
+        """The customers a search of the platform's own finds."""
+        ...
+
+    def search_items(self, text: str, sort: str) -> tuple[RemoteItem, ...]:
+        """The products or services a search of the platform's own finds."""
+        ...
+
     def create_client(self, client: NewClient, key: str) -> RemoteClient:
         """Writes the client; the same key (32 hex) again gives the same client while the platform keeps keys."""
+        ...
+
+    def find_items(self, item: NewItem) -> tuple[RemoteItem, ...]:
+        """Its products or services with the same code."""
+        ...
+
+    def create_item(self, item: NewItem, key: str) -> RemoteItem:
+        """Writes a product or service; the same key (32 hex) again gives the same one while it keeps keys."""
         ...
 
     def create_invoice(self, invoice: NewInvoice, key: str) -> RemoteInvoice:
@@ -226,4 +289,12 @@ class Connector(Protocol):
 
     def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
         """All invoices in the books, void ones too, that carry this one's reference."""
+        ...
+
+    def find_number(self, number: str, client_id: str) -> tuple[RemoteInvoice, ...]:
+        """All invoices in the books that carry this number, as far as they can be found by it or by the client."""
+        ...
+
+    def read_invoice(self, remote_id: str) -> RemoteInvoice:
+        """The invoice as it is now; Rejected when it is not there any more."""
         ...

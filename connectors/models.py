@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from connectors.interface import Entry
+from connectors.options import Options, options_of
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -24,6 +25,7 @@ class Connection(models.Model):
         CHOOSING = "CHOOSING", "Organisation not chosen"
         ACTIVE = "ACTIVE", "Connected"
         RECONNECT = "RECONNECT", "Authorise again"
+        DISCONNECTING = "DISCONNECTING", "Disconnecting"
         DISCONNECTED = "DISCONNECTED", "Disconnected"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -35,9 +37,12 @@ class Connection(models.Model):
     sales_account_name = models.CharField(max_length=200, blank=True)
     purchase_account_id = models.CharField(max_length=100, blank=True)
     purchase_account_name = models.CharField(max_length=200, blank=True)
+    sync_settings = models.JSONField(default=dict)
     authorised_at = models.DateTimeField()
     authorised_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     paused_until = models.DateTimeField(null=True)
+    disconnected_at = models.DateTimeField(null=True)
+    warned_at = models.DateTimeField(null=True)
 
     objects = ConnectionQuerySet.as_manager()
 
@@ -52,6 +57,14 @@ class Connection(models.Model):
                 condition=Q(state__in=["CHOOSING", "DISCONNECTED"]) | ~Q(company_id=""),
                 name="connection_active_has_a_company",
             ),
+            models.CheckConstraint(
+                condition=Q(state="DISCONNECTED", disconnected_at__isnull=False)
+                | ~Q(state="DISCONNECTED") & Q(disconnected_at__isnull=True),
+                name="connection_disconnected_at_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["platform", "company_id"], condition=~Q(company_id=""), name="connection_one_for_each_company"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -60,6 +73,10 @@ class Connection(models.Model):
     @property
     def is_active(self) -> bool:
         return self.state == self.State.ACTIVE
+
+    @property
+    def options(self) -> Options:
+        return options_of(self.sync_settings)
 
 
 class Credential(models.Model):
@@ -79,10 +96,11 @@ class Credential(models.Model):
 
 
 class RemoteLink(models.Model):
-    """What one of our clients or tax rates is called in the connected books. `local_key` is ours."""
+    """What one of our clients, items or tax rates is called in the connected books. `local_key` is ours."""
 
     class Kind(models.TextChoices):
         CLIENT = "CLIENT", "Client"
+        ITEM = "ITEM", "Item"
         TAX_RATE = "TAX_RATE", "Tax rate"
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
@@ -98,14 +116,33 @@ class RemoteLink(models.Model):
             models.UniqueConstraint(fields=["connection", "kind", "local_key"], name="link_one_for_each_of_ours"),
             models.UniqueConstraint(
                 fields=["connection", "kind", "remote_id"],
-                condition=Q(kind="CLIENT"),
-                name="link_one_client_for_each_of_theirs",
+                condition=Q(kind__in=["CLIENT", "ITEM"]),
+                name="link_one_of_ours_for_each_of_theirs",
             ),
             models.CheckConstraint(condition=~Q(remote_id=""), name="link_names_something"),
         ]
 
     def __str__(self) -> str:
         return f"{self.local_key} is {self.remote_name}"
+
+
+class Creation(models.Model):
+    """A client or item being created over there: on record before its first byte, so that its key is never lost."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="creations")
+    kind = models.CharField(max_length=10, choices=RemoteLink.Kind)
+    local_key = models.CharField(max_length=40)
+    generation = models.PositiveIntegerField(default=1)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "local_key"], name="creation_one_for_each_of_ours")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.local_key}"
 
 
 class Catalogue(models.Model):

@@ -130,6 +130,17 @@ def renew(endpoints: Endpoints, *, refresh_token: str, now: datetime) -> Tokens:
         raise TryLater("Sage could not be reached to renew our access.") from None
 
 
+def revoke(endpoints: Endpoints, *, refresh_token: str) -> bool:
+    """Ends the authorisation over there; True when the platform said so. The access token lives on to its end."""
+    form = {"client_id": endpoints.client_id, "client_secret": endpoints.client_secret, "token": refresh_token}
+    try:
+        answer = requests.post(endpoints.revoke_url, data=form, timeout=SECONDS, allow_redirects=False)
+    except requests.RequestException as error:
+        log.warning("The revoke address did not answer: %s", type(error).__name__)
+        return False
+    return answer.ok
+
+
 def _allowed(url: str) -> str:
     """oauthlib refuses plain http; settings let it through for a sandbox only, so here it may pass."""
     if url.startswith("http://"):

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from connectors import oauth, tokens
+from connectors import lifecycle, links, oauth, tokens
 from connectors.interface import (
     Company,
     Connector,
@@ -17,12 +17,14 @@ from connectors.interface import (
     Fix,
     Kind,
     NewClient,
+    NewItem,
     PlatformError,
     Problem,
     Reconnect,
     Rejected,
 )
-from connectors.models import Catalogue, Connection, RemoteLink
+from connectors.links import Ours
+from connectors.models import Catalogue, Connection, Credential, RemoteLink
 from connectors.oauth import AuthorisationFailed, Journey
 from connectors.registry import PLATFORMS, endpoints
 
@@ -121,31 +123,44 @@ def _companies_of(platform: str, pair: oauth.Tokens) -> tuple[Company, ...]:
 
 
 def _connection_for(platform: str, companies: tuple[Company, ...], actor: User, now: datetime) -> Connection:
-    """The live connection authorised again, or a new one; with a single company that is chosen at once."""
+    """The live connection authorised again, or a former one to the same books, or a new one."""
     live = Connection.objects.live().select_for_update().first()
     if live and live.company_id:
-        if live.platform != platform or live.company_id not in {company.id for company in companies}:
-            raise AuthorisationFailed(
-                f"Reflow is connected to {live.company_name}, and this authorisation does not cover it. "
-                "Nothing was changed."
-            )
-        live.state = Connection.State.ACTIVE
+        _must_cover(live, platform, companies)
+    elif len(companies) == 1:
+        live = _settled(live or Connection(platform=platform), companies[0])
     else:
-        live = live or Connection(platform=platform)
-        live.platform, live.state = platform, Connection.State.CHOOSING
-        if len(companies) == 1:
-            _settle(live, companies[0])
-    live.authorised_at, live.authorised_by, live.paused_until = now, actor, None
+        live = live or Connection(platform=platform, state=Connection.State.CHOOSING)
+    if live.company_id:
+        live.state, live.disconnected_at = Connection.State.ACTIVE, None
+    live.authorised_at, live.authorised_by, live.paused_until, live.warned_at = now, actor, None, None
     live.save()
     return live
 
 
-def _settle(connection: Connection, company: Company) -> None:
-    connection.company_id, connection.company_name = company.id, company.name
-    connection.state = Connection.State.ACTIVE
+def _must_cover(live: Connection, platform: str, companies: tuple[Company, ...]) -> None:
+    if live.state == Connection.State.DISCONNECTING:
+        raise AuthorisationFailed("Reflow is just being disconnected. Authorise again in a few minutes.")
+    if live.platform != platform or live.company_id not in {company.id for company in companies}:
+        raise AuthorisationFailed(
+            f"Reflow is connected to {live.company_name}, and this authorisation does not cover it. "
+            "Nothing was changed. To send to another organisation, disconnect first."
+        )
 
 
-def choose_company(connection: Connection, company_id: str) -> None:
+def _settled(connection: Connection, company: Company) -> Connection:
+    """The connection fixed to this company: the former one to the same books, if there was one, with all its links."""
+    former = lifecycle.former(connection.platform, company.id)
+    if former is None:
+        connection.company_id, connection.company_name = company.id, company.name
+        return connection
+    if Connection.objects.filter(pk=connection.pk).exists():
+        tokens.move(connection, former)
+        connection.delete()
+    return former
+
+
+def choose_company(connection: Connection, company_id: str) -> Connection:
     """Fixes the organisation, once. Raises ChoiceRefused when the platform does not offer it."""
     offered = {company.id: company for company in open_connector(connection).companies()}
     if company_id not in offered:
@@ -154,8 +169,11 @@ def choose_company(connection: Connection, company_id: str) -> None:
         current = Connection.objects.select_for_update().get(pk=connection.pk)
         if current.state != Connection.State.CHOOSING:
             raise ChoiceRefused(f"The organisation is chosen already: {current.company_name}.")
-        _settle(current, offered[company_id])
-        current.save()
+        chosen = _settled(current, offered[company_id])
+        chosen.authorised_at, chosen.authorised_by = current.authorised_at, current.authorised_by
+        chosen.state, chosen.disconnected_at = Connection.State.ACTIVE, None
+        chosen.save()
+    return chosen
 
 
 def catalogue(connection: Connection, kind: Kind, *, now: datetime) -> tuple[Entry, ...]:
@@ -209,47 +227,57 @@ def tax_links(connection: Connection) -> dict[str, RemoteLink]:
     return {link.local_key: link for link in links}
 
 
-def ensure_client(
-    connector: Connector,
-    connection: Connection,
-    client: NewClient,
-    *,
-    local_key: UUID,
-    key: str,
-    now: datetime,
-) -> str:
-    """The client's id over there: linked before, else found, else created with `key`, and linked from now on.
+def client_ours(connector: Connector, connection: Connection, client: NewClient, local_key: UUID) -> Ours:
+    """How a client of ours is found and created over there."""
+    return Ours(
+        kind=RemoteLink.Kind.CLIENT,
+        local_key=str(local_key),
+        name=client.name,
+        fix=Fix.CLIENT_LINK,
+        find=lambda: connector.find_clients(client),
+        create=lambda key: connector.create_client(client, key),
+        key=lambda generation: links.key_for(connection.company_id, local_key, generation),
+    )
 
-    Raises Rejected when several could be it: which one is for a person to say, never for us to guess.
+
+def item_ours(connector: Connector, connection: Connection, item: NewItem, local_key: UUID) -> Ours:
+    """How an item of ours is found and created over there."""
+    return Ours(
+        kind=RemoteLink.Kind.ITEM,
+        local_key=str(local_key),
+        name=item.code,
+        fix=Fix.ITEM_LINK,
+        find=lambda: connector.find_items(item),
+        create=lambda key: connector.create_item(item, key),
+        key=lambda generation: links.key_for(connection.company_id, local_key, generation),
+    )
+
+
+def account_ids(connection: Connection, codes: set[str], *, now: datetime) -> dict[str, str]:
+    """Nominal codes -> the platform's accounts. The list is read again only when a code is not in it as last read.
+
+    Raises Rejected for a code that the platform's sales accounts do not have.
     """
-    mine = RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.CLIENT)
-    if link := mine.filter(local_key=str(local_key)).first():
-        return link.remote_id
-    taken = set(mine.values_list("remote_id", flat=True))
-    found = [one for one in connector.find_clients(client) if one.id not in taken]
-    if len(found) > 1:
-        names = ", ".join(f"{one.name} ({one.reference or 'no reference'})" for one in found[:5])
-        message = f"Several customers in Sage could be {client.name}: {names}."
-        meaning = "Give the client the reference that the right one has in Sage, then send again."
-        raise Rejected((Problem(message=message, code="SEVERAL_CLIENTS", meaning=meaning, fix=Fix.CLIENT),))
-    remote = found[0] if found else connector.create_client(client, key)
-    return _link_client(connection, str(local_key), remote.id, remote.name, now)
+    kept = Catalogue.objects.filter(connection=connection, kind=Kind.SALES_ACCOUNTS).first()
+    known = {entry.code: entry.id for entry in kept.read()} if kept else {}
+    if codes - known.keys():
+        known = {entry.code: entry.id for entry in catalogue(connection, Kind.SALES_ACCOUNTS, now=now)}
+    if missing := codes - known.keys():
+        message = f"Sage has no sales account with the nominal code {', '.join(sorted(missing))}."
+        raise Rejected((Problem(message=message, meaning=message, fix=Fix.INVOICE),))
+    return {code: known[code] for code in codes}
 
 
-def _link_client(connection: Connection, local_key: str, remote_id: str, name: str, now: datetime) -> str:
-    try:
-        with transaction.atomic():
-            link = RemoteLink.objects.create(
-                connection=connection,
-                kind=RemoteLink.Kind.CLIENT,
-                local_key=local_key,
-                remote_id=remote_id,
-                remote_name=name,
-                linked_at=now,
-            )
-    except IntegrityError:
-        link = RemoteLink.objects.get(connection=connection, kind=RemoteLink.Kind.CLIENT, local_key=local_key)
-    return link.remote_id
+def set_sync_settings(connection: Connection, chosen: Mapping[str, str]) -> None:
+    """Keeps the settings this platform has; they hold from the next invoice that is sent."""
+    known = {setting.name for setting in platform_of(connection).settings}
+    kept = {name: value for name, value in chosen.items() if name in known}
+    Connection.objects.filter(pk=connection.pk).update(sync_settings=kept)
+
+
+def refresh_expires_at(connection: Connection) -> datetime | None:
+    """When the authorisation dies if nobody uses it; None where the platform does not say."""
+    return Credential.objects.filter(connection=connection).values_list("refresh_expires_at", flat=True).first()
 
 
 def pause(connection: Connection, *, until: datetime) -> None:

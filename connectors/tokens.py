@@ -66,8 +66,21 @@ def _sealed(connection: Connection, tokens: oauth.Tokens) -> dict[str, object]:
     }
 
 
-def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = "") -> str:
-    """An access token that lives a minute yet and is not the one just refused.
+def move(old: Connection, new: Connection) -> None:
+    """Hands the tokens of one connection to another, sealed anew for it."""
+    credential = Credential.objects.select_for_update().get(connection=old)
+    kept = {
+        "access": seal(unseal(credential.access, connection=old), connection=new),
+        "refresh": seal(unseal(credential.refresh, connection=old), connection=new),
+        "access_expires_at": credential.access_expires_at,
+        "refresh_expires_at": credential.refresh_expires_at,
+    }
+    credential.delete()
+    Credential.objects.create(connection=new, **kept)
+
+
+def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = "", *, renew: bool = False) -> str:
+    """An access token that lives a minute yet and is not the one just refused; with `renew`, a new one at any rate.
 
     Raises Reconnect when the platform no longer renews it, TryLater when it can't be told now.
     """
@@ -75,6 +88,9 @@ def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = ""
     while True:
         credential = _credential(connection)
         token = unseal(credential.access, connection=connection)
+        if renew:
+            refused = token
+            renew = False
         if token != refused and credential.access_expires_at - FRESH > timezone.now():
             return token
         if _claim(credential):

@@ -47,6 +47,7 @@ class Number(models.Model):
         GIVEN = "GIVEN", "In use"
         DISCARDED = "DISCARDED", "Discarded"
         SKIPPED = "SKIPPED", "Skipped"
+        TAKEN = "TAKEN", "Taken in Sage"
 
     group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="numbers")
     value = models.BigIntegerField()

@@ -60,6 +60,22 @@ def discard_number(*, holder: UUID, reason: str) -> None:
     )
 
 
+def give_up_number(*, holder: UUID, reason: str) -> None:
+    """The platform has this number for something else: it stays taken for ever, and the holder may take another."""
+    Number.objects.filter(holder=holder, outcome=Number.Outcome.GIVEN).update(
+        outcome=Number.Outcome.TAKEN, reason=reason
+    )
+
+
+def next_free_text(*, key: str, known_elsewhere: Callable[[str], bool] = lambda text: False) -> str:
+    """What `take_number` would give now, without taking it; only a promise, as somebody else may be quicker."""
+    group = Group.objects.get(pk=key)
+    value = group.next_value
+    while _is_given(group.pattern.text(value)) or known_elsewhere(group.pattern.text(value)):
+        value += 1
+    return group.pattern.text(value)
+
+
 def first_safe_value(pattern: Pattern) -> int:
     """The lowest starting position after which this pattern repeats no text ever given, by any group."""
     affixes = len(pattern.prefix) + len(pattern.suffix)

@@ -1,41 +1,35 @@
 """What is frozen at approval, and what of it goes to the platform; pure, to and from JSON."""
 
-import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from connectors.interface import NewClient, NewInvoice, NewLine
-from invoices.models import Invoice
+from connectors.interface import NewClient, NewInvoice, NewItem, NewLine
+from connectors.options import Options
+from invoices.models import Client, Invoice, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codes:
-    """What the connected books call things: the client, the one nominal code, and each of our tax rates."""
+    """What the connected books call things: the client, the default nominal code, our tax rates, and our items.
+
+    `account_ids` is by nominal code, and empty where one code serves all lines; `item_ids` is by our item's id.
+    """
 
     client_id: str
     sales_account_id: str
     tax_rate_ids: Mapping[str, str]
+    account_ids: Mapping[str, str]
+    item_ids: Mapping[str, str]
 
 
 def freeze(invoice: Invoice) -> dict[str, Any]:
     """The invoice as approved, in our own terms; from now on this is what is sent."""
-    client = invoice.client
     return {
-        "client": {
-            "uuid": str(client.uuid),
-            "name": client.name,
-            "reference": client.reference,
-            "email": client.email,
-            "address_line_1": client.address_line_1,
-            "address_line_2": client.address_line_2,
-            "city": client.city,
-            "postal_code": client.postal_code,
-            "country": client.country,
-        },
+        "client": {"uuid": str(invoice.client.uuid), **asdict(client_of(invoice.client))},
         "issue_date": invoice.issue_date.isoformat(),
         "due_date": invoice.due_date.isoformat(),
         "notes": _notes(invoice),
@@ -45,10 +39,37 @@ def freeze(invoice: Invoice) -> dict[str, Any]:
             {
                 "description": line.description,
                 "tax_code": line.tax_rate_id,
+                "nominal_code": line.nominal_code or (line.item.nominal_code if line.item else ""),
+                "item": _item(line.item) if line.item else None,
                 **_amounts(line, "quantity", "unit_price", "discount", "net", "tax", "total"),
             }
-            for line in invoice.lines.all()
+            for line in invoice.lines.select_related("item")
         ],
+    }
+
+
+def client_of(client: Client) -> NewClient:
+    """The client as the platform would be told of it."""
+    return NewClient(
+        name=client.name,
+        reference=client.reference,
+        email=client.email,
+        address_line_1=client.address_line_1,
+        address_line_2=client.address_line_2,
+        city=client.city,
+        postal_code=client.postal_code,
+        country=client.country,
+    )
+
+
+def _item(item: Item) -> dict[str, str]:
+    return {
+        "uuid": str(item.uuid),
+        "code": item.code,
+        "description": item.description,
+        "sort": item.sort,
+        "unit_price": str(item.unit_price),
+        "tax_code": item.tax_rate_id,
     }
 
 
@@ -69,11 +90,32 @@ def frozen_client(frozen: Mapping[str, Any]) -> tuple[uuid.UUID, NewClient]:
     return uuid.UUID(fields.pop("uuid")), NewClient(**fields)
 
 
-def compose(frozen: Mapping[str, Any], *, number: str, prefix: str, codes: Codes) -> NewInvoice:
+def frozen_items(frozen: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """The items its lines name, by our own ids."""
+    return {line["item"]["uuid"]: line["item"] for line in frozen["lines"] if line.get("item")}
+
+
+def new_item(item: Mapping[str, str], *, codes: Codes, purchase_account_id: str) -> NewItem:
+    """The item as the platform would be told of it, on the default accounts."""
+    return NewItem(
+        code=item["code"],
+        description=item["description"],
+        sort=item["sort"],
+        unit_price=Decimal(item["unit_price"]),
+        sales_account_id=codes.sales_account_id,
+        purchase_account_id=purchase_account_id,
+        tax_rate_id=codes.tax_rate_ids[item["tax_code"]],
+    )
+
+
+def compose(frozen: Mapping[str, Any], *, number: str, prefix: str, codes: Codes, options: Options) -> NewInvoice:
     """The frozen invoice with the platform's ids put in; `prefix` is the part of our number it takes apart."""
+    ours = not options.platform_numbers
     return NewInvoice(
-        prefix=prefix,
-        number=number.removeprefix(prefix),
+        reference=number,
+        prefix=prefix if ours else "",
+        number=number.removeprefix(prefix) if ours else "",
+        is_draft=options.as_drafts,
         client_id=codes.client_id,
         issue_date=date.fromisoformat(frozen["issue_date"]),
         due_date=date.fromisoformat(frozen["due_date"]),
@@ -86,7 +128,9 @@ def compose(frozen: Mapping[str, Any], *, number: str, prefix: str, codes: Codes
     )
 
 
-def _line(line: Mapping[str, str], codes: Codes) -> NewLine:
+def _line(line: Mapping[str, Any], codes: Codes) -> NewLine:
+    item = line.get("item") or {}
+    item_id = codes.item_ids.get(item.get("uuid", ""), "")
     return NewLine(
         description=line["description"],
         quantity=Decimal(line["quantity"]),
@@ -95,7 +139,9 @@ def _line(line: Mapping[str, str], codes: Codes) -> NewLine:
         net=Decimal(line["net"]),
         tax=Decimal(line["tax"]),
         total=Decimal(line["total"]),
-        account_id=codes.sales_account_id,
+        account_id=codes.account_ids.get(line.get("nominal_code", ""), codes.sales_account_id),
+        item_id=item_id,
+        item_sort=item["sort"] if item_id else "",
         tax_rate_id=codes.tax_rate_ids[line["tax_code"]],
     )
 
@@ -107,7 +153,9 @@ def to_json(invoice: NewInvoice) -> dict[str, Any]:
     return {**plain, "lines": lines}
 
 
-def _plain(value: object) -> str:
+def _plain(value: object) -> object:
+    if isinstance(value, bool):
+        return value
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
@@ -124,9 +172,3 @@ def from_json(document: Mapping[str, Any]) -> NewInvoice:
         }
 
     return NewInvoice(**parsed(document), lines=tuple(NewLine(**parsed(line)) for line in document["lines"]))
-
-
-def key_for(company_id: str, subject: uuid.UUID, generation: int) -> str:
-    """An idempotency key: 32 hex digits shaped as a version 4 GUID, the same again after any restore."""
-    digest = hashlib.sha256(f"{company_id}/{subject}/{generation}".encode()).digest()
-    return uuid.UUID(bytes=digest[:16], version=4).hex

@@ -8,13 +8,14 @@ from django import forms
 from django.db.models import Q
 from django.utils.functional import cached_property
 
+from connectors.services import live_connection
 from invoices.models import Client, Company, Invoice, InvoiceLine, Item, Property, TaxRate
 from invoices.models.business import LARGEST
 from invoices.services import InvoiceDraft, LineDraft
 from invoices.totals import invoice_sums, line_sums
 
 MOST_LINES = 200
-LINE_FIELDS = ("item", "description", "quantity", "unit_price", "discount_percent", "tax_rate")
+LINE_FIELDS = ("item", "description", "quantity", "unit_price", "discount_percent", "tax_rate", "nominal_code")
 AMOUNTS = ("quantity", "unit_price", "discount_percent")
 
 
@@ -123,8 +124,17 @@ class LineForm(forms.ModelForm):
         field_classes = dict.fromkeys(AMOUNTS, AmountField)
         labels = {"unit_price": "Price", "discount_percent": "Discount %"}
 
-    def __init__(self, *args: Any, items: Mapping[str, Item], rates: Mapping[str, TaxRate], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        items: Mapping[str, Item],
+        rates: Mapping[str, TaxRate],
+        with_codes: bool,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not with_codes:
+            del self.fields["nominal_code"]
         self.fields["item"] = RowField(items, required=False, label="Item")
         self.fields["tax_rate"] = RowField(rates, label="Tax rate", initial=next(iter(rates), None))
         for name, field in self.fields.items():
@@ -148,7 +158,7 @@ class LineForm(forms.ModelForm):
         return cleaned
 
     def draft(self) -> LineDraft:
-        return LineDraft(**{name: self.cleaned_data[name] for name in LINE_FIELDS})
+        return LineDraft(**{name: self.cleaned_data[name] for name in LINE_FIELDS if name in self.fields})
 
 
 class BaseLines(forms.BaseFormSet):
@@ -161,7 +171,14 @@ class BaseLines(forms.BaseFormSet):
     invoice: Invoice | None = None
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
-        return {**super().get_form_kwargs(index), "items": self._items, "rates": self._rates}
+        shared = {"items": self._items, "rates": self._rates, "with_codes": self.with_codes}
+        return {**super().get_form_kwargs(index), **shared}
+
+    @cached_property
+    def with_codes(self) -> bool:
+        """Lines carry nominal codes of their own only where the sync settings say so."""
+        connection = live_connection()
+        return bool(connection and connection.options.codes_per_line)
 
     @cached_property
     def _items(self) -> dict[str, Item]:
@@ -198,7 +215,7 @@ Lines = forms.formset_factory(
 
 def lines_for(invoice: Invoice | None, data: Any = None) -> BaseLines:
     """The grid for an invoice, or an empty one; `data` is what was posted."""
-    names = ("item_id", "description", "quantity", "unit_price", "discount_percent", "tax_rate_id")
+    names = ("item_id", "description", "quantity", "unit_price", "discount_percent", "tax_rate_id", "nominal_code")
     shown = invoice.lines.values_list(*names) if invoice and data is None else ()
     initial = [dict(zip(LINE_FIELDS, row, strict=True)) for row in shown]
     lines: BaseLines = Lines(data, prefix="lines", initial=initial)  # type: ignore[assignment]

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
-from invoices.models import Invoice, Push, RemoteInvoice, ViewChoice
+from invoices.models import Company, Invoice, Push, RemoteInvoice, ViewChoice
 
 PAGE_SIZE = 50
 COLUMNS = {
@@ -18,7 +18,12 @@ COLUMNS = {
     "sage": "Sage state",
     "sent": "Sent to Sage",
 }
-STATUSES = {"": "All", **{status.value: status.label for status in Invoice.Status}}
+
+
+def statuses() -> dict[str, str]:
+    """The filters by status; To approve only where a second person approves."""
+    asked = {"ASKED": "To approve"} if Company.ours().second_person_approves else {}
+    return {"": "All", **asked, **{status.value: status.label for status in Invoice.Status}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,8 @@ def _matching(q: str, status: str) -> QuerySet[Invoice]:
     found = Invoice.objects.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes))
     if status in Invoice.Status.values:
         found = found.filter(status=status)
+    elif status == "ASKED":
+        found = found.filter(status=Invoice.Status.DRAFT, asked_at__isnull=False)
     for word in q.replace("\x00", " ").split()[:5]:
         remote = RemoteInvoice.objects.filter(invoice=OuterRef("pk")).filter(
             Q(number__icontains=word) | Q(remote_id__iexact=word)

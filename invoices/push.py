@@ -7,17 +7,21 @@ platform's books closes it. Knows no Celery; `work` and `sweep` can be called fr
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from connectors import links
 from connectors import services as connectors
 from connectors.interface import Connector, Fix, NewInvoice, PlatformError, Problem, Rejected
+from connectors.links import key_for
 from connectors.models import Connection
 from invoices import documents, record
-from invoices.models import Push, PushAttempt
+from invoices.models import Push, PushAttempt, RemoteInvoice
 from invoices.models.push import PushQuerySet
 from invoices.record import Claim
 
@@ -26,6 +30,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=40) / settings.CLOCK_DIVISOR  # over the 25 s deadline of a call
 DRAIN = 20  # pushes that one task carries before it makes room for others
 SWEEP = 50  # hints that one sweep gives
+DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at a draft in the books
 
 
 def work(push_id: int) -> int | None:
@@ -78,7 +83,7 @@ def _begin(push: Push, now: datetime) -> PushAttempt:
         push=push,
         n=push.attempts.count() + 1,
         generation=push.generation,
-        key=documents.key_for(push.connection.company_id, push.invoice.uuid, push.generation),
+        key=key_for(push.connection.company_id, push.invoice.uuid, push.generation),
         started_at=now,
     )
 
@@ -108,25 +113,43 @@ def _prepare(claimed: Claim, connector: Connector) -> NewInvoice:
 
 
 def _compose(claimed: Claim, connector: Connector) -> NewInvoice:
-    """The approved invoice in the platform's terms; finds or creates the client over there where it isn't linked."""
+    """The approved invoice in the platform's terms; clients and items over there are found or created on the way."""
     push, connection = claimed.push, claimed.push.connection
-    frozen = push.invoice.frozen or {}
+    frozen, options = push.invoice.frozen or {}, connection.options
     local_key, client = documents.frozen_client(frozen)
-    client_id = connectors.ensure_client(
-        connector,
-        connection,
-        client,
-        local_key=local_key,
-        key=documents.key_for(connection.company_id, local_key, 1),
-        now=timezone.now(),
-    )
     rates = {code: link.remote_id for code, link in connectors.tax_links(connection).items()}
-    if missing := {line["tax_code"] for line in frozen["lines"]} - rates.keys():
+    _must_be_mapped({line["tax_code"] for line in frozen["lines"]} - rates.keys())
+    if problems := connectors.platform_of(connection).objections(client, set(rates.values())):
+        raise Rejected(problems)
+    now = timezone.now()
+    own_codes = {line["nominal_code"] for line in frozen["lines"] if line.get("nominal_code")}
+    codes = documents.Codes(
+        client_id=links.ensure(connection, connectors.client_ours(connector, connection, client, local_key), now=now),
+        sales_account_id=connection.sales_account_id,
+        tax_rate_ids=rates,
+        account_ids=connectors.account_ids(connection, own_codes, now=now) if options.codes_per_line else {},
+        item_ids={},
+    )
+    if options.create_items:
+        codes = _with_items(codes, claimed, connector, now)
+    number, prefix = push.invoice.number or "", push.invoice.number_prefix
+    return documents.compose(frozen, number=number, prefix=prefix, codes=codes, options=options)
+
+
+def _must_be_mapped(missing: set[str]) -> None:
+    if missing:
         message = f"No tax rate of Sage's is chosen for: {', '.join(sorted(missing))}."
         raise Rejected((Problem(message=message, meaning=message, fix=Fix.TAX_RATES),))
-    codes = documents.Codes(client_id=client_id, sales_account_id=connection.sales_account_id, tax_rate_ids=rates)
-    number, prefix = push.invoice.number or "", push.invoice.number_prefix
-    return documents.compose(frozen, number=number, prefix=prefix, codes=codes)
+
+
+def _with_items(codes: documents.Codes, claimed: Claim, connector: Connector, now: datetime) -> documents.Codes:
+    """The items its lines name, each found or created over there."""
+    connection, ids = claimed.push.connection, {}
+    for local_key, item in documents.frozen_items(claimed.push.invoice.frozen or {}).items():
+        new = documents.new_item(item, codes=codes, purchase_account_id=connection.purchase_account_id)
+        ours = connectors.item_ours(connector, connection, new, UUID(local_key))
+        ids[local_key] = links.ensure(connection, ours, now=now)
+    return replace(codes, item_ids=ids)
 
 
 def _sent_before_with_this_key(claimed: Claim) -> PushAttempt | None:
@@ -170,6 +193,19 @@ def _claim_look(push_id: int, now: datetime) -> Claim | None:
         push.fence, push.due_at = push.fence + 1, now + LEASE
         push.save(update_fields=["fence", "due_at"])
         return Claim(push=push, attempt=attempt, fence=push.fence)
+
+
+def read_drafts(*, now: datetime) -> None:
+    """Drafts in the platform's books get their number when they are released there: it is fetched from there."""
+    waiting = RemoteInvoice.objects.filter(number="", checked_at__lt=now - DRAFT_AGE, push__state=Push.State.SENT)
+    alive = waiting.filter(connection__state=Connection.State.ACTIVE).select_related("connection", "invoice")
+    for row in alive.order_by("checked_at")[:SWEEP]:
+        connector = connectors.open_connector(row.connection)
+        try:
+            record.number_came(row, connector.read_invoice(row.remote_id), now=now)
+        except PlatformError as error:
+            log.warning("Could not read draft %s: %s", row.remote_id, error.message)
+            RemoteInvoice.objects.filter(pk=row.pk).update(checked_at=now)
 
 
 def sweep(*, now: datetime) -> list[int]:

@@ -108,6 +108,8 @@ def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str,
         url=remote.url,
         total=remote.total,
         linked_at=now,
+        checked_at=now,
+        is_shown=_nobody_else_has(remote.number, push.invoice),
     )
     push.state, push.sent_at, push.lease_until = Push.State.SENT, now, None
     push.cause, push.problems = Push.Cause.NONE, []
@@ -118,6 +120,28 @@ def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str,
     _note(push, f"{how} as {remote.number or 'a draft'}, token {remote.id}.", now)
     if remote.total != push.invoice.total:
         _note(push, f"Sage's total is {remote.total}, ours is {push.invoice.total}.", now)
+
+
+def link_by_hand(push: Push, remote: RemoteInvoice, *, now: datetime) -> None:
+    """A person says that this is the invoice: the attempt is settled as found, the push is Sent."""
+    attempt = push.attempts.order_by("-n")[0]
+    _link(push, attempt, remote, PushAttempt.Outcome.FOUND, now)
+
+
+def _nobody_else_has(number: str, invoice: Invoice) -> bool:
+    """No two invoices show one number: where another one was given it, this one goes on showing its own."""
+    return not Invoice.objects.filter(number__iexact=number).exclude(pk=invoice.pk).exists()
+
+
+def number_came(row: RemoteRow, remote: RemoteInvoice, *, now: datetime) -> None:
+    """A draft was looked at in the platform's books; once it is released its number comes back."""
+    with transaction.atomic():
+        row.checked_at, row.url = now, remote.url or row.url
+        if remote.number:
+            row.number, row.is_shown = remote.number, _nobody_else_has(remote.number, row.invoice)
+            text = f"Released in Sage as {remote.number}."
+            Event.objects.create(invoice=row.invoice, happened_at=now, actor=None, text=text)
+        row.save()
 
 
 def failed(claimed: Claim, error: PlatformError, *, now: datetime) -> None:
@@ -134,14 +158,20 @@ def failed(claimed: Claim, error: PlatformError, *, now: datetime) -> None:
             _unknown(push, attempt, error, now)
         elif isinstance(error, Rejected):
             _resolve(attempt, PushAttempt.Outcome.REJECTED, now)
-            push.problems = [asdict(problem) for problem in error.problems]
-            _to_a_person(push, Push.Cause.REJECTED, f"Sage refused it: {error.message}"[:300], now)
+            _refused(push, error, now)
         elif isinstance(error, Misdirected):
             _misdirected(push, attempt, error, now)
         else:
             _later(push, attempt, error, now)
     if isinstance(error, Reconnect):
         connectors.needs_reconnect(claimed.push.connection)
+
+
+def _refused(push: Push, error: Rejected, now: datetime) -> None:
+    push.problems = [asdict(problem) for problem in error.problems]
+    is_number = any(problem.fix is Fix.NUMBER for problem in error.problems)
+    cause = Push.Cause.NUMBER_TAKEN if is_number else Push.Cause.REJECTED
+    _to_a_person(push, cause, f"Sage refused it: {error.message}", now)
 
 
 def _may_have_been_written(attempt: PushAttempt, error: PlatformError) -> bool:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from connectors.services import live_connection
 from invoices.models import Client, Item, Property
 
 PAGE_SIZE = 50
@@ -51,12 +52,26 @@ class Register:
 
     def form(self, data: Any, instance: Any) -> Any:
         form = modelform_factory(self.model, fields=list(self.fields))(data, instance=instance)
+        if "nominal_code" in form.fields and not _codes_per_line():
+            del form.fields["nominal_code"]
         if "client" in form.fields:
             mine = Q(pk=getattr(form.instance, "client_id", None))
             form.fields["client"].queryset = Client.objects.filter(Q(archived_at=None) | mine)  # type: ignore[attr-defined]
         for message in form.errors.pop(NON_FIELD_ERRORS, ()):
             form.add_error(self.unique or None, message)
         return form
+
+
+def _codes_per_line() -> bool:
+    connection = live_connection()
+    return bool(connection and connection.options.codes_per_line)
+
+
+def _sage_url(request: HttpRequest, register: Register, row: Any) -> str:
+    """Where it is said which one in Sage this is; "" for what has no counterpart there."""
+    connection = live_connection()
+    linkable = row and hasattr(row, "uuid") and request.user.has_perm("invoices.send_invoice")
+    return reverse(f"{register.name}-sage", args=[row.uuid]) if linkable and connection and connection.is_active else ""
 
 
 def _links(request: HttpRequest, register: Register) -> dict[str, Any]:
@@ -89,7 +104,8 @@ def views(register: Register) -> dict[str, Any]:
             messages.success(request, f"Saved {form.save()}.")
             return redirect(register.list_name)
         status = 200 if request.method == "GET" else 422
-        return render(request, "registers/edit.html", {"register": register, "form": form, "row": row}, status=status)
+        context = {"register": register, "form": form, "row": row, "sage_url": _sage_url(request, register, row)}
+        return render(request, "registers/edit.html", context, status=status)
 
     @require_POST
     def archive(request: HttpRequest, pk: int) -> HttpResponse:
@@ -132,7 +148,7 @@ ITEMS = Register(
     teaching="An item is something you sell again and again. Choosing it fills a line of an invoice.",
     searched=("code", "description"),
     unique="code",
-    fields=("code", "description", "sort", "unit_price", "tax_rate"),
+    fields=("code", "description", "sort", "unit_price", "tax_rate", "nominal_code"),
 )
 PROPERTIES = Register(
     model=Property,

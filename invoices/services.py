@@ -1,178 +1,92 @@
-"""What a person can do with an invoice: create, edit, approve, take back, discard, send, try again.
+"""What a person can do with an invoice: approve it, take it back, send it, and settle a conflict of numbers.
 
 Each is one transaction; `now` and the person are handed in, and Refused says what stands in the way and where to go.
+What happens to a draft before that is in `drafts`, and comes through this door too.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from connectors.interface import Fix
+from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection
-from connectors.services import live_connection, platform_of, tax_links
+from connectors.services import live_connection
 from incrementors.models import Group
-from incrementors.services import discard_number, take_number
-from invoices import documents, tasks
-from invoices.models import (
-    Client,
-    Company,
-    Event,
-    Invoice,
-    InvoiceLine,
-    Item,
-    Property,
-    Push,
-    PushAttempt,
-    RemoteInvoice,
-    TaxRate,
+from incrementors.services import give_up_number, next_free_text, take_number
+from invoices import documents, record, tasks
+from invoices.drafts import (
+    EditedMeanwhile,
+    InvoiceDraft,
+    LineDraft,
+    Refused,
+    create_invoice,
+    discard,
+    is_a_platform_number,
+    locked,
+    must_be,
+    note,
+    update_invoice,
 )
-from invoices.totals import invoice_sums
-
-
-class Refused(Exception):
-    """It can't be done as things stand; the message says why, `fix` where that is changed."""
-
-    def __init__(self, message: str, fix: Fix | None = None) -> None:
-        super().__init__(message)
-        self.fix = fix
-
-
-class EditedMeanwhile(Refused):
-    """Somebody else saved the invoice since this person opened it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineDraft:
-    """One line as a person gave it."""
-
-    item: Item | None
-    description: str
-    quantity: Decimal
-    unit_price: Decimal
-    discount_percent: Decimal
-    tax_rate: TaxRate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceDraft:
-    """An invoice as a person gave it, checked field by field already."""
-
-    client: Client
-    site: Property | None
-    issue_date: date
-    due_date: date
-    reference: str
-    notes: str
-    lines: Sequence[LineDraft]
-
-
-def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime) -> Invoice:
-    """A new draft with its number, which is taken last so that the group is locked for a moment only.
-
-    Raises NumberRefused when the group can't count on.
-    """
-    with transaction.atomic():
-        invoice = Invoice(created_by=actor, created_at=now, currency=Company.ours().currency)
-        _fill(invoice, draft)
-        _note(invoice, "Created.", actor, now)
-        number = take_number(key=Group.INVOICES, holder=invoice.uuid, now=now, known_elsewhere=_is_a_platform_number)
-        invoice.number, invoice.number_prefix = number.text, number.prefix
-        invoice.save(update_fields=["number", "number_prefix"])
-    return invoice
-
-
-def _is_a_platform_number(text: str) -> bool:
-    return RemoteInvoice.objects.filter(number__iexact=text).exists()
-
-
-def update_invoice(*, invoice_id: int, version: int, draft: InvoiceDraft, actor: User, now: datetime) -> Invoice:
-    """Changes a draft. Raises EditedMeanwhile when `version` is not the one now stored."""
-    with transaction.atomic():
-        invoice = _locked(invoice_id)
-        _must_be(invoice, Invoice.Status.DRAFT, "changed")
-        if invoice.version != version:
-            raise EditedMeanwhile(
-                "Somebody saved this invoice while you were editing it. Your changes are still below: compare them "
-                "with the invoice as it is now, then save again to keep yours."
-            )
-        invoice.version += 1
-        invoice.lines.all().delete()
-        _fill(invoice, draft)
-        _note(invoice, "Edited.", actor, now)
-    return invoice
-
-
-def _fill(invoice: Invoice, draft: InvoiceDraft) -> None:
-    """Puts what a person gave on the invoice, counts its sums and saves both."""
-    lines = [
-        InvoiceLine(
-            position=position,
-            item=line.item,
-            description=line.description,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            discount_percent=line.discount_percent,
-            tax_rate=line.tax_rate,
-        )
-        for position, line in enumerate(draft.lines, start=1)
-    ]
-    sums = invoice_sums(line.count() for line in lines)
-    invoice.client, invoice.site = draft.client, draft.site
-    invoice.issue_date, invoice.due_date = draft.issue_date, draft.due_date
-    invoice.reference, invoice.notes = draft.reference, draft.notes
-    invoice.net, invoice.tax, invoice.total = sums.net, sums.tax, sums.total
-    invoice.save()
-    for line in lines:
-        line.invoice = invoice
-    InvoiceLine.objects.bulk_create(lines)
+from invoices.models import Company, Invoice, Push, PushAttempt, RemoteInvoice
+from invoices.obstacles import obstacles
 
 
 def approve(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
-    """Draft to Approved; what will be sent is frozen from here on."""
+    """Draft to Approved; what will be sent is frozen from here on. Where the connection says so, it is queued too."""
     with transaction.atomic():
-        invoice = _locked(invoice_id)
+        invoice = locked(invoice_id)
         _approve(invoice, actor, now)
+        connection = live_connection()
+        if connection and connection.options.send_on_approval and not obstacles(invoice, connection):
+            push = invoice.pushes.select_for_update().filter(connection=connection).first()
+            _queue(invoice, connection, push, actor, now)
+    return invoice
+
+
+def may_approve(invoice: Invoice, actor: User) -> bool:
+    """Whether this person may approve this invoice: the company can ask for a second one."""
+    second = Company.ours().second_person_approves
+    return actor.has_perm("invoices.approve_invoice") and not (second and invoice.created_by_id == actor.pk)
+
+
+def ask_for_approval(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
+    """Puts a draft among those that wait for somebody's approval."""
+    with transaction.atomic():
+        invoice = locked(invoice_id)
+        must_be(invoice, Invoice.Status.DRAFT, "put up for approval")
+        if invoice.asked_at is None:
+            invoice.asked_at = now
+            invoice.save(update_fields=["asked_at"])
+            note(invoice, "Asked for approval.", actor, now)
     return invoice
 
 
 def _approve(invoice: Invoice, actor: User, now: datetime) -> None:
-    _must_be(invoice, Invoice.Status.DRAFT, "approved")
+    must_be(invoice, Invoice.Status.DRAFT, "approved")
+    if not may_approve(invoice, actor):
+        raise Refused("A second person approves here: whoever raised an invoice asks somebody else to approve it.")
     if not invoice.lines.exists():
         raise Refused("An invoice without lines can't be approved.", Fix.INVOICE)
     invoice.status = Invoice.Status.APPROVED
     invoice.frozen = documents.freeze(invoice)
-    invoice.approved_at, invoice.approved_by = now, actor
+    invoice.approved_at, invoice.approved_by, invoice.asked_at = now, actor, None
     invoice.save()
-    _note(invoice, "Approved.", actor, now)
+    note(invoice, "Approved.", actor, now)
 
 
 def return_to_draft(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
     """Approved back to Draft, as long as nothing of it has left or may have left."""
     with transaction.atomic():
-        invoice = _locked(invoice_id)
-        _must_be(invoice, Invoice.Status.APPROVED, "taken back to draft")
+        invoice = locked(invoice_id)
+        must_be(invoice, Invoice.Status.APPROVED, "taken back to draft")
         _cancel_pushes(invoice)
         invoice.status, invoice.frozen = Invoice.Status.DRAFT, None
         invoice.approved_at = invoice.approved_by = None
         invoice.version += 1
         invoice.save()
-        _note(invoice, "Taken back to draft.", actor, now)
-    return invoice
-
-
-def discard(*, invoice_id: int, reason: str, actor: User, now: datetime) -> Invoice:
-    """A draft that will not be used becomes void; its number stays taken, with the reason."""
-    with transaction.atomic():
-        invoice = _locked(invoice_id)
-        _must_be(invoice, Invoice.Status.DRAFT, "discarded")
-        invoice.status = Invoice.Status.VOID
-        invoice.save()
-        discard_number(holder=invoice.uuid, reason=reason)
-        _note(invoice, f"Discarded: {reason}", actor, now)
+        note(invoice, "Taken back to draft.", actor, now)
     return invoice
 
 
@@ -191,7 +105,7 @@ def request_push(*, invoice_id: int, actor: User, now: datetime) -> Push:
     What Sage refused goes again with a new key; where it is not known what Sage holds, Reflow looks again.
     """
     with transaction.atomic():
-        invoice = _locked(invoice_id)
+        invoice = locked(invoice_id)
         connection = live_connection()
         push = invoice.pushes.select_for_update().filter(connection=connection).first() if connection else None
         if push and (push.is_open or push.state == Push.State.SENT):
@@ -200,7 +114,7 @@ def request_push(*, invoice_id: int, actor: User, now: datetime) -> Push:
             raise found[0]
         if invoice.status == Invoice.Status.DRAFT:
             _approve(invoice, actor, now)
-        _must_be(invoice, Invoice.Status.APPROVED, "sent")
+        must_be(invoice, Invoice.Status.APPROVED, "sent")
         return _queue(invoice, connection, push, actor, now)
 
 
@@ -208,16 +122,16 @@ def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, a
     """READY with a new key where the last attempt is settled, else UNKNOWN, so that we look and never send twice."""
     if push is None:
         push = Push(invoice=invoice, connection=connection)
-        _note(invoice, "Queued for Sage.", actor, now)
+        note(invoice, "Queued for Sage.", actor, now)
     elif PushAttempt.objects.filter(push=push, resolved_at=None).exists():
         push.state = Push.State.UNKNOWN
-        _note(invoice, "Sage is to be looked at again.", actor, now)
+        note(invoice, "Sage is to be looked at again.", actor, now)
     else:
         # What was refused may have been mended where it comes from, as in the client's details.
         invoice.frozen = documents.freeze(invoice)
         invoice.save(update_fields=["frozen"])
         push.state, push.generation = Push.State.READY, push.generation + 1
-        _note(invoice, "Queued for Sage again.", actor, now)
+        note(invoice, "Queued for Sage again.", actor, now)
     push.cause, push.problems = Push.Cause.NONE, []
     push.due_at = push.requested_at = now
     push.requested_by = actor
@@ -226,37 +140,53 @@ def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, a
     return push
 
 
-def obstacles(invoice: Invoice, connection: Connection | None) -> list[Refused]:
-    """What keeps this invoice from being sent, each with the place where it is changed; empty when it can go."""
-    if connection is None:
-        return [Refused("Reflow is not connected to Sage yet.", Fix.CONNECTION)]
-    if connection.state == Connection.State.CHOOSING:
-        return [Refused("The organisation in Sage is not chosen yet.", Fix.CONNECTION)]
-    found = []
-    if not connection.sales_account_id:
-        found.append(Refused("The default nominal code is not chosen yet.", Fix.SALES_ACCOUNT))
-    mapped = tax_links(connection)
-    unmapped = TaxRate.objects.filter(pk__in=invoice.lines.values("tax_rate")).exclude(pk__in=mapped)
-    if names := ", ".join(rate.name for rate in unmapped):
-        found.append(Refused(f"No tax rate of Sage's is chosen yet for: {names}.", Fix.TAX_RATES))
-    limit = platform_of(connection).prefix_limit
-    if len(invoice.number_prefix) > limit:
-        label = platform_of(connection).label
-        found.append(
-            Refused(f"The prefix of {invoice.number} is longer than the {limit} characters {label} takes.", Fix.NUMBER)
-        )
-    return found
+def take_next_number(*, invoice_id: int, actor: User, now: datetime) -> Push:
+    """Sage has our number for something else: the invoice takes the next free one and is sent under it.
+
+    The old number stays on record as taken in Sage, and nobody gets it again.
+    """
+    with transaction.atomic():
+        invoice, push = _conflict(invoice_id)
+        old = invoice.number
+        give_up_number(holder=invoice.uuid, reason="Sage has this number for another invoice.")
+        number = take_number(key=Group.INVOICES, holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
+        invoice.number, invoice.number_prefix = number.text, number.prefix
+        invoice.save(update_fields=["number", "number_prefix"])
+        note(invoice, f"{old} is taken in Sage; the invoice is now {number.text}.", actor, now)
+        return _queue(invoice, push.connection, push, actor, now)
 
 
-def _locked(invoice_id: int) -> Invoice:
-    return Invoice.objects.select_for_update(of=("self",)).get(pk=invoice_id)
+def link_to_remote(*, invoice_id: int, remote: Remote, actor: User, now: datetime) -> Push:
+    """What Sage holds under our number is this very invoice: it is linked, and nothing is sent."""
+    with transaction.atomic():
+        invoice, push = _conflict(invoice_id)
+        if RemoteInvoice.objects.filter(connection=push.connection, remote_id=remote.id).exists():
+            raise Refused("That invoice in Sage belongs to another one of ours already.")
+        record.link_by_hand(push, remote, now=now)
+        note(invoice, f"Linked to {remote.number} in Sage.", actor, now)
+        return push
 
 
-def _must_be(invoice: Invoice, status: str, done: str) -> None:
-    if invoice.status != status:
-        wanted = "a draft" if status == Invoice.Status.DRAFT else "an approved"
-        raise Refused(f"Only {wanted} invoice can be {done}; this one is {invoice.get_status_display().lower()}.")
+def next_number() -> str:
+    """What the next free number would be; only a promise, as somebody else may be quicker."""
+    return next_free_text(key=Group.INVOICES, known_elsewhere=is_a_platform_number)
 
 
-def _note(invoice: Invoice, text: str, actor: User, now: datetime) -> None:
-    Event.objects.create(invoice=invoice, happened_at=now, actor=actor, text=text)
+def _conflict(invoice_id: int) -> tuple[Invoice, Push]:
+    invoice = locked(invoice_id)
+    push = invoice.pushes.select_for_update().filter(state=Push.State.ATTENTION, cause=Push.Cause.NUMBER_TAKEN).first()
+    if push is None:
+        raise Refused("There is no conflict of numbers any more. Look at the invoice again.")
+    return invoice, push
+
+
+__all__ = [
+    "EditedMeanwhile",
+    "InvoiceDraft",
+    "LineDraft",
+    "Refused",
+    "create_invoice",
+    "discard",
+    "obstacles",
+    "update_invoice",
+]

@@ -7,7 +7,7 @@ from django.utils.timezone import localtime
 
 from connectors.interface import Fix
 from connectors.models import Connection
-from invoices.models import Invoice, Push
+from invoices.models import Invoice, Push, RemoteInvoice
 
 FIXES: dict[str, tuple[str, str, str]] = {
     # where a person mends it: URL name, what the link says, the permission to go there
@@ -16,6 +16,14 @@ FIXES: dict[str, tuple[str, str, str]] = {
     Fix.TAX_RATES: ("connector", "Map the tax rates", "connectors.change_connection"),
     Fix.PLATFORM: ("connector", "Open Cloud Accounting Connector", "connectors.change_connection"),
     Fix.NUMBER: ("incrementor-list", "Open Incrementor Groups", "incrementors.change_group"),
+    Fix.SYNC_SETTINGS: ("connector-sync", "Open the sync settings", "connectors.change_connection"),
+    Fix.PURCHASE_ACCOUNT: (
+        "connector",
+        "Choose the default purchase ledger account",
+        "connectors.change_connection",
+    ),
+    Fix.CLIENT_LINK: ("client-sage", "Say which customer it is", "invoices.send_invoice"),
+    Fix.ITEM_LINK: ("item-sage", "Say which item it is", "invoices.send_invoice"),
     Fix.CLIENT: ("client-edit", "Open the client", "invoices.change_client"),
     Fix.INVOICE: ("invoice-edit", "Change the invoice", "invoices.change_invoice"),
 }
@@ -71,6 +79,21 @@ def _why(push: Push, connection: Connection | None, now: datetime) -> str:
 
 def _clock(moment: datetime) -> str:
     return f"{localtime(moment):%H:%M:%S}"
+
+
+def shown_number(invoice: Invoice, push: Push | None, connection: Connection | None) -> str:
+    """The number people see, by the one rule: the platform's while it is connected, numbers, and its number is known;
+    else our own. Where another invoice was given that number first, our own as well."""
+    remote = push.remote if push and connection and push.connection_id == connection.pk else None
+    if connection and connection.options.platform_numbers and remote and remote.number and remote.is_shown:
+        return remote.number
+    return str(invoice)
+
+
+def former_numbers(invoice: Invoice, connection: Connection | None) -> list[RemoteInvoice]:
+    """What it was called in books we are not connected to any more; those numbers stay on record, with their end."""
+    found = invoice.remotes.select_related("connection").exclude(number="")
+    return list(found.exclude(connection=connection) if connection else found)
 
 
 def current_push(invoice: Invoice, connection: Connection | None) -> Push | None:

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from invoices import push
+from connectors import lifecycle
+from invoices import parting, push
 
 log = logging.getLogger(__name__)
 
@@ -30,3 +31,14 @@ def push_invoice(push_id: int, **_: object) -> None:
 def sweep_pushes(**_: object) -> None:
     for push_id in push.sweep(now=timezone.now()):
         hint(push_id)
+    parting.finish_if_drained(now=timezone.now())
+
+
+@shared_task
+def read_drafts(**_: object) -> None:
+    push.read_drafts(now=timezone.now())
+
+
+@shared_task
+def keep_alive(**_: object) -> None:
+    lifecycle.keep_alive(now=timezone.now())

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import registers, views
+from invoices import linking, push_views, registers, views
 
 urlpatterns = [
     path("", views.invoice_list, name="invoice-list"),
@@ -13,7 +13,13 @@ urlpatterns = [
     path("invoices/<int:pk>/approve/", views.invoice_approve, name="invoice-approve"),
     path("invoices/<int:pk>/draft/", views.invoice_draft, name="invoice-draft"),
     path("invoices/<int:pk>/discard/", views.invoice_discard, name="invoice-discard"),
-    path("invoices/<int:pk>/push/", views.invoice_push, name="invoice-push"),
+    path("invoices/<int:pk>/ask/", views.invoice_ask, name="invoice-ask"),
+    path("invoices/<int:pk>/push/", push_views.invoice_push, name="invoice-push"),
+    path("invoices/<int:pk>/conflict/", push_views.invoice_conflict, name="invoice-conflict"),
+    path("invoices/<int:pk>/next-number/", push_views.invoice_next_number, name="invoice-next-number"),
+    path("invoices/<int:pk>/link/", push_views.invoice_link, name="invoice-link"),
+    path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
+    path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]
 for register in registers.ALL:
     view, plural, name = registers.views(register), register.title.lower(), register.name

@@ -8,6 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from settings_ui.setup_code import is_empty
+
 PUBLIC = "public"
 ANYBODY = "anybody signed in"
 
@@ -16,6 +18,11 @@ RULES: dict[str, str] = {
     "logout": ANYBODY,
     "healthz": PUBLIC,
     "readyz": PUBLIC,
+    "welcome": PUBLIC,
+    "password-forgotten": PUBLIC,
+    "password-set": PUBLIC,
+    "password-change": ANYBODY,
+    "company-logo": ANYBODY,
     "invoice-list": "invoices.view_invoice",
     "invoice-columns": "invoices.view_invoice",
     "invoice-new": "invoices.add_invoice",
@@ -25,6 +32,12 @@ RULES: dict[str, str] = {
     "invoice-draft": "invoices.approve_invoice",
     "invoice-discard": "invoices.change_invoice",
     "invoice-push": "invoices.view_invoice",
+    "invoice-ask": "invoices.change_invoice",
+    "invoice-conflict": "invoices.send_invoice",
+    "invoice-next-number": "invoices.send_invoice",
+    "invoice-link": "invoices.send_invoice",
+    "client-sage": "invoices.send_invoice",
+    "item-sage": "invoices.send_invoice",
     "client-list": "invoices.view_client",
     "client-new": "invoices.add_client",
     "client-edit": "invoices.change_client",
@@ -43,12 +56,22 @@ RULES: dict[str, str] = {
     "connector-company": "connectors.change_connection",
     "connector-account": "connectors.change_connection",
     "connector-taxes": "connectors.change_connection",
+    "connector-sync": "connectors.change_connection",
+    "connector-disconnect": "connectors.change_connection",
     "incrementor-list": "incrementors.change_group",
     "incrementor-edit": "incrementors.change_group",
     "company": "invoices.change_company",
+    "company-logo-change": "invoices.change_company",
+    "person-list": "auth.change_user",
+    "person-new": "auth.change_user",
+    "person-edit": "auth.change_user",
+    "person-link": "auth.change_user",
+    "person-active": "auth.change_user",
 }
+# What answers before there is anybody; every other page leads to the set-up page then.
+BEFORE_SET_UP = ("welcome", "healthz", "readyz")
 # What a POST needs besides, where reading is open to more people than doing.
-TO_POST: dict[str, tuple[str, ...]] = {"invoice-push": ("invoices.send_invoice", "invoices.approve_invoice")}
+TO_POST: dict[str, tuple[str, ...]] = {"invoice-push": ("invoices.send_invoice",)}
 
 
 class AccessMiddleware:
@@ -66,6 +89,8 @@ class AccessMiddleware:
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         name = request.resolver_match.view_name if request.resolver_match else ""
         rule = RULES.get(name)
+        if name not in BEFORE_SET_UP and not request.user.is_authenticated and is_empty():
+            return _to(request, reverse("welcome"))
         if rule == PUBLIC:
             return None
         if not request.user.is_authenticated:
@@ -78,9 +103,15 @@ class AccessMiddleware:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Sign-in, and back here afterwards; htmx loads the whole page instead of putting the form into a fragment."""
-    there = request.get_full_path() if request.method == "GET" else "/"
-    address = f"{reverse('login')}?{urlencode({'next': there})}"
+    """Sign-in, and back here afterwards."""
     if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": reverse("login")})
+        return _to(request, reverse("login"))
+    there = request.get_full_path() if request.method == "GET" else "/"
+    return _to(request, f"{reverse('login')}?{urlencode({'next': there})}")
+
+
+def _to(request: HttpRequest, address: str) -> HttpResponse:
+    """A redirect; htmx loads the whole page instead of putting it into a fragment."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)

@@ -76,7 +76,7 @@ class Plan:
 
     @property
     def url(self) -> str:
-        return os.environ.get("PUBLIC_URL") or f"http://127.0.0.1:{self.port}"
+        return os.environ.get("SITE_URL") or f"http://127.0.0.1:{self.port}"
 
 
 def main(arguments: list[str]) -> int:
@@ -240,7 +240,7 @@ class Launcher:
         made = {
             "SECRET_KEY": kept.get("SECRET_KEY") or secrets.token_urlsafe(50),
             "TOKEN_KEYS": kept.get("TOKEN_KEYS") or base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            "PUBLIC_URL": self.plan.url,
+            "SITE_URL": self.plan.url,
         }
         for name, start in (("DATABASE_URL", start_postgres), ("REDIS_URL", start_valkey)):
             if not os.environ.get(name):

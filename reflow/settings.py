@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -74,13 +75,13 @@ if not DEBUG and text("DEBUG", "false", "false").lower() not in ("false", "0", "
 SECRET_KEY = text("SECRET_KEY", "fifty-or-more-random-characters")
 if len(SECRET_KEY) < 32:  # noqa: PLR2004
     stop("SECRET_KEY", "is shorter than 32 characters", "fifty-or-more-random-characters")
-PUBLIC_URL = address("PUBLIC_URL", "http://127.0.0.1:8000", loopback_only_http=False)
+SITE_URL = address("SITE_URL", "http://127.0.0.1:8000", loopback_only_http=False)
 ALLOWED_HOSTS = [h for h in text("ALLOWED_HOSTS", "reflow.example.com", "").split(",") if h] or [
-    urlsplit(PUBLIC_URL).hostname or "",
+    urlsplit(SITE_URL).hostname or "",
     *LOOPBACK[:2],
 ]
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-HTTPS = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+HTTPS = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -93,6 +94,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "csp",
+    "axes",
     "reflow",
     "settings_ui",
     "invoices",
@@ -112,6 +114,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "reflow.access.AccessMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "reflow.urls"
 WSGI_APPLICATION = "reflow.wsgi.application"
@@ -125,6 +128,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "settings_ui.banner.broken_connection",
             ],
         },
     }
@@ -152,11 +156,27 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # an invoice of the most lines, and some m
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "invoice-list"
 LOGOUT_REDIRECT_URL = "login"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Wrong passwords are counted per user name and address, in Postgres, so that all processes count alike.
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, 0, 10)
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "settings_ui.throttle.client_ip"
+AXES_LOCKOUT_CALLABLE = "settings_ui.throttle.held_back"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken", "next"]
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "reflow-session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "reflow-csrf"
@@ -216,7 +236,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "sweep-pushes": {"task": "invoices.tasks.sweep_pushes", "schedule": timedelta(seconds=10) / CLOCK_DIVISOR}
+    name: {"task": f"invoices.tasks.{name}", "schedule": timedelta(seconds=seconds) / CLOCK_DIVISOR}
+    for name, seconds in {"sweep_pushes": 10, "read_drafts": 60, "keep_alive": 3600}.items()
 }
 
 # Sage ---------------------------------------------------------------------------------------------------
@@ -239,6 +260,29 @@ SAGE_ACCOUNTING = {
     "client_secret": text("SAGE_ACCOUNTING_CLIENT_SECRET", "the secret from developer.sage.com", ""),
 }
 
+# Mail: without it links are handed over by an admin -----------------------------------------------------
+EMAIL_EXAMPLE = "smtp+tls://user:password@mail.example.com:587"
+EMAIL_URL = text("EMAIL_URL", EMAIL_EXAMPLE, "")
+MAIL_IS_SET_UP = bool(EMAIL_URL)
+try:
+    mail = env.email_url_config(EMAIL_URL or "dummymail://")
+except (ImproperlyConfigured, ValueError):
+    stop("EMAIL_URL", "is not the address of a mail server", EMAIL_EXAMPLE)
+EMAIL_BACKEND = mail["EMAIL_BACKEND"]
+EMAIL_USE_TLS = bool(mail.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(mail.get("EMAIL_USE_SSL"))
+if EMAIL_BACKEND.endswith("smtp.EmailBackend") and not mail["EMAIL_HOST"]:
+    stop("EMAIL_URL", "names no mail server", EMAIL_EXAMPLE)
+EMAIL_HOST = mail["EMAIL_HOST"] or "localhost"
+EMAIL_PORT = mail["EMAIL_PORT"] or (587 if EMAIL_USE_TLS else 465 if EMAIL_USE_SSL else 25)
+EMAIL_HOST_USER = mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_FILE_PATH = mail["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "Reflow <reflow@example.com>", SUPPORT_EMAIL)
+if MAIL_IS_SET_UP and "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
+    stop("DEFAULT_FROM_EMAIL", "is not an e-mail address", "Reflow <reflow@example.com>")
+
 # Logs ---------------------------------------------------------------------------------------------------
 LOG_LEVEL = text("LOG_LEVEL", "INFO", "INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR"):
@@ -255,6 +299,8 @@ LOGGING = {
         "oauthlib": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # Its INFO lines tell what it does, not what happened.
+        "axes": {"level": "WARNING"},
         # A line for every sweep, every few seconds, says nothing.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -4,12 +4,18 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from reflow import health
+from settings_ui import logo, sign_in, welcome
 
 urlpatterns = [
     path("", include("invoices.urls")),
     path("settings/", include("settings_ui.urls")),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/forgotten/", sign_in.forgotten, name="password-forgotten"),
+    path("password/<uidb64>/<token>/", sign_in.PasswordSet.as_view(), name="password-set"),
+    path("account/password/", sign_in.PasswordChange.as_view(), name="password-change"),
+    path("welcome/", welcome.welcome, name="welcome"),
+    path("company/logo.png", logo.show, name="company-logo"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -2,16 +2,24 @@
 
 from django.urls import path
 
-from settings_ui import views
+from settings_ui import connector, logo, people, views
 
 urlpatterns = [
     path("company/", views.company, name="company"),
-    path("connector/", views.connector, name="connector"),
-    path("connector/authorise/", views.connector_authorise, name="connector-authorise"),
-    path("connector/callback/", views.connector_callback, name="connector-callback"),
-    path("connector/company/", views.connector_company, name="connector-company"),
-    path("connector/accounts/<str:side>/", views.connector_account, name="connector-account"),
-    path("connector/taxes/", views.connector_taxes, name="connector-taxes"),
+    path("company/logo/", logo.change, name="company-logo-change"),
+    path("people/", people.person_list, name="person-list"),
+    path("people/new/", people.person_new, name="person-new"),
+    path("people/<int:pk>/", people.person_edit, name="person-edit"),
+    path("people/<int:pk>/link/", people.person_link, name="person-link"),
+    path("people/<int:pk>/active/", people.person_active, name="person-active"),
+    path("connector/", connector.connector, name="connector"),
+    path("connector/authorise/", connector.connector_authorise, name="connector-authorise"),
+    path("connector/callback/", connector.connector_callback, name="connector-callback"),
+    path("connector/company/", connector.connector_company, name="connector-company"),
+    path("connector/accounts/<str:side>/", connector.connector_account, name="connector-account"),
+    path("connector/taxes/", connector.connector_taxes, name="connector-taxes"),
+    path("connector/sync/", connector.connector_sync, name="connector-sync"),
+    path("connector/disconnect/", connector.connector_disconnect, name="connector-disconnect"),
     path("incrementors/", views.incrementor_list, name="incrementor-list"),
     path("incrementors/<slug:key>/", views.incrementor_edit, name="incrementor-edit"),
 ]

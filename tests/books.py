@@ -42,6 +42,20 @@ class Sandbox:
     def books(self) -> Any:
         return self._call("GET", "/_books")
 
+    def set_books(self, **conditions: Any) -> None:
+        """What a person changes in Sage: a lock, an archived account, a deleted contact."""
+        self._call("POST", "/_books", json=conditions)
+
+    def by_hand(self, **invoice: Any) -> dict[str, Any]:
+        """An invoice that a colleague enters in Sage."""
+        entered: dict[str, Any] = self._call("POST", "/_books/invoices", json=invoice)
+        return entered
+
+    def business(self) -> dict[str, Any]:
+        """The books of the organisation that tests connect to."""
+        found: dict[str, Any] = self.books()["businesses"][0]
+        return found
+
     def invoices(self) -> list[dict[str, Any]]:
         return [row for business in self.books()["businesses"] for row in business["invoices"]]
 

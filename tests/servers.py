@@ -83,7 +83,7 @@ def _set_environment(number: int) -> None:
         TOKEN_KEYS="M0xVVlZ6b3ZkMlBxdGhmN3VZb2t5bWJ1c2FmdGVzdHM=",
         DEBUG="false",
         ALLOWED_HOSTS="*",
-        PUBLIC_URL="http://127.0.0.1:8000",
+        SITE_URL="http://127.0.0.1:8000",
         SUPPORT_EMAIL="help@reflow.example",
         CLOCK_DIVISOR="10",
         SAGE_ACCOUNTING_AUTHORIZE_URL=f"{sandbox}/accounting/oauth2/auth/central",

@@ -31,6 +31,10 @@ class Company(models.Model):
     terms_days = models.PositiveSmallIntegerField(
         "payment terms in days", default=30, validators=[MaxValueValidator(365)]
     )
+    second_person_approves = models.BooleanField(
+        default=False, help_text="Whoever raised an invoice then can't approve it; somebody else does."
+    )
+    logo = models.BinaryField(default=b"", blank=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="company_is_one")]
@@ -40,7 +44,7 @@ class Company(models.Model):
 
     @classmethod
     def ours(cls) -> "Company":
-        company, _ = cls.objects.get_or_create(pk=1, defaults={"name": "Our company"})
+        company, _ = cls.objects.defer("logo").get_or_create(pk=1, defaults={"name": "Our company"})
         return company
 
 
@@ -138,6 +142,8 @@ class Item(models.Model):
     sort = models.CharField("kind", max_length=10, choices=Sort, default=Sort.SERVICE)
     unit_price = money(validators=[NOT_NEGATIVE])
     tax_rate = models.ForeignKey(TaxRate, on_delete=models.PROTECT, related_name="+")
+    nominal_code = models.CharField(max_length=20, blank=True, help_text="Empty: the default nominal code.")
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     archived_at = models.DateTimeField(null=True, editable=False)
 
     objects = ArchivableQuerySet.as_manager()

@@ -43,6 +43,7 @@ class Invoice(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(null=True, editable=False)
     approved_at = models.DateTimeField(null=True, editable=False)
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
 
@@ -68,11 +69,6 @@ class Invoice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.shown_number
-
-    @property
-    def shown_number(self) -> str:
-        """The number people see; the one rule that list, page and search go by."""
         return self.number or "Unnumbered"
 
 
@@ -89,6 +85,7 @@ class InvoiceLine(models.Model):
     unit_price = money(validators=[NOT_NEGATIVE])
     discount_percent = models.DecimalField("discount %", max_digits=5, decimal_places=2, default=0, validators=PERCENT)
     tax_rate = models.ForeignKey(TaxRate, on_delete=models.PROTECT, related_name="+")
+    nominal_code = models.CharField(max_length=20, blank=True)
     discount = money(editable=False)
     net = money(editable=False)
     tax = money(editable=False)

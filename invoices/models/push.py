@@ -5,6 +5,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from connectors.models import Connection
 from invoices.models.business import money
@@ -12,7 +13,10 @@ from invoices.models.invoice import Invoice
 
 
 class RemoteInvoice(models.Model):
-    """An invoice of ours as a connected company's books hold it; `remote_id` is the platform's token."""
+    """An invoice of ours as a connected company's books hold it; `remote_id` is the platform's token.
+
+    `number` is empty while it is a draft there; `is_shown` is false where another invoice was given that number first.
+    """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="remotes")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
@@ -21,6 +25,8 @@ class RemoteInvoice(models.Model):
     url = models.URLField(max_length=500, blank=True)
     total = money()
     linked_at = models.DateTimeField()
+    checked_at = models.DateTimeField(default=timezone.now)
+    is_shown = models.BooleanField(default=True)
 
     class Meta:
         constraints = [
@@ -44,7 +50,8 @@ class PushQuerySet(models.QuerySet["Push"]):
 
     def to_look_up(self, now: datetime) -> "PushQuerySet":
         """Of unknown outcome, and quiet for long enough that a look tells something."""
-        return self.filter(state=Push.State.UNKNOWN, due_at__lte=now, connection__state=Connection.State.ACTIVE)
+        able = [Connection.State.ACTIVE, Connection.State.DISCONNECTING]
+        return self.filter(state=Push.State.UNKNOWN, due_at__lte=now, connection__state__in=able)
 
     def abandoned(self, now: datetime) -> "PushQuerySet":
         """Their worker's lease ran out without a word."""
@@ -65,6 +72,7 @@ class Push(models.Model):
     class Cause(models.TextChoices):
         NONE = "", "None"
         REJECTED = "REJECTED", "Sage refused it"
+        NUMBER_TAKEN = "NUMBER_TAKEN", "Sage has this number already"
         DIFFERENT = "DIFFERENT", "Sage holds something else under this reference"
         SEVERAL = "SEVERAL", "Sage holds several under this reference"
         MISDIRECTED = "MISDIRECTED", "Another organisation answered"

@@ -10,9 +10,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from connectors import services
+from connectors import links, services
 from connectors.interface import Fix, Kind, NewClient, Rejected, RemoteClient
-from connectors.models import Catalogue, Connection, Credential, RemoteLink
+from connectors.models import Catalogue, Connection, Creation, Credential, RemoteLink
 from connectors.services import ChoiceRefused
 from tests.books import Sandbox
 
@@ -57,14 +57,8 @@ def bare(admin: User, now: datetime) -> Connection:
 
 
 def ensure(platform: Platform, connection: Connection, now: datetime, local_key: uuid.UUID | None = None) -> str:
-    return services.ensure_client(
-        platform,  # type: ignore[arg-type]
-        connection,
-        CLIENT,
-        local_key=local_key or uuid.uuid4(),
-        key="k" * 32,
-        now=now,
-    )
+    ours = services.client_ours(platform, connection, CLIENT, local_key or uuid.uuid4())  # type: ignore[arg-type]
+    return links.ensure(connection, ours, now=now)
 
 
 def test_a_linked_client_is_never_looked_for_again(bare: Connection, now: datetime) -> None:
@@ -81,15 +75,15 @@ def test_a_client_that_is_found_is_linked_and_not_created(bare: Connection, now:
 
 
 def test_several_that_could_be_the_client_are_a_persons_to_tell_apart(bare: Connection, now: datetime) -> None:
-    found = [RemoteClient(id=f"c-{n}", name="Bramley", reference=f"B{n}") for n in range(7)]
+    found = [RemoteClient(id=f"c-{n}", name=f"Bramley {n}") for n in range(7)]
     with pytest.raises(Rejected) as rejected:
         ensure(Platform(*found), bare, now)
     (problem,) = rejected.value.problems
-    assert "Bramley (B0), Bramley (B1)" in problem.message
-    assert "B5" not in problem.message
+    assert "Bramley 0, Bramley 1" in problem.message
+    assert "Bramley 5" not in problem.message
     assert (problem.fix, problem.meaning) == (
-        Fix.CLIENT,
-        "Give the client the reference that the right one has in Sage, then send again.",
+        Fix.CLIENT_LINK,
+        "Several in Sage could be Bramley Stores Ltd. Say which one it is.",
     )
     assert RemoteLink.objects.count() == 0
 
@@ -99,7 +93,7 @@ def test_one_that_is_another_clients_already_is_not_taken_for_this_one(bare: Con
     ensure(Platform(theirs), bare, now)
     platform = Platform(theirs)
     assert ensure(platform, bare, now) == "new"
-    assert platform.created == ["k" * 32]
+    assert len(platform.created[0]) == 32
 
 
 def test_two_workers_that_link_one_client_at_once_agree(bare: Connection, now: datetime) -> None:
@@ -107,7 +101,7 @@ def test_two_workers_that_link_one_client_at_once_agree(bare: Connection, now: d
 
     class Rival(Platform):
         def find_clients(self, client: NewClient) -> tuple[RemoteClient, ...]:
-            services._link_client(bare, str(us), "theirs", "Bramley", now)
+            links.link_to(bare, "CLIENT", str(us), "theirs", "Bramley", now=now)
             return (RemoteClient(id="ours", name="Bramley"),)
 
     assert ensure(Rival(), bare, now, us) == "theirs"
@@ -160,7 +154,7 @@ def test_only_an_active_connection_becomes_one_to_reconnect(bare: Connection) ->
     services.needs_reconnect(bare)
     bare.refresh_from_db()
     assert bare.state == Connection.State.RECONNECT
-    Connection.objects.update(state=Connection.State.DISCONNECTED)
+    Connection.objects.update(state=Connection.State.DISCONNECTED, disconnected_at=bare.authorised_at)
     services.needs_reconnect(bare)
     bare.refresh_from_db()
     assert bare.state == Connection.State.DISCONNECTED
@@ -200,6 +194,26 @@ def a_link_to_nothing(connection: Connection, now: datetime) -> None:
     link(connection, now, remote_id="")
 
 
+def disconnected_at_no_time(connection: Connection, now: datetime) -> None:
+    Connection.objects.update(state="DISCONNECTED")
+
+
+def one_company_connected_twice(connection: Connection, now: datetime) -> None:
+    Connection.objects.update(state="DISCONNECTED", disconnected_at=now)
+    Connection.objects.create(
+        platform="sage_accounting",
+        state="ACTIVE",
+        company_id=connection.company_id,
+        authorised_at=now,
+        authorised_by=connection.authorised_by,
+    )
+
+
+def one_client_created_twice(connection: Connection, now: datetime) -> None:
+    for _ in range(2):
+        Creation.objects.create(connection=connection, kind="CLIENT", local_key="a", began_at=now)
+
+
 def a_list_kept_twice(connection: Connection, now: datetime) -> None:
     for _ in range(2):
         Catalogue.objects.create(connection=connection, kind="TAX_RATES", entries=[], read_at=now)
@@ -215,8 +229,11 @@ BROKEN: tuple[tuple[Callable[[Connection, datetime], None], str], ...] = (
     (active_without_a_company, "connection_active_has_a_company"),
     (reconnect_without_a_company, "connection_active_has_a_company"),
     (a_client_linked_twice, "link_one_for_each_of_ours"),
-    (two_clients_linked_to_one, "link_one_client_for_each_of_theirs"),
+    (two_clients_linked_to_one, "link_one_of_ours_for_each_of_theirs"),
     (a_link_to_nothing, "link_names_something"),
+    (disconnected_at_no_time, "connection_disconnected_at_a_time"),
+    (one_company_connected_twice, "connection_one_for_each_company"),
+    (one_client_created_twice, "creation_one_for_each_of_ours"),
     (a_list_kept_twice, "catalogue_one_of_a_kind"),
     (two_credentials, "connectors_credential_pkey"),
 )
@@ -231,7 +248,7 @@ def test_the_database_itself_refuses(
 
 
 def test_every_constraint_of_the_connectors_is_broken_above() -> None:
-    models = (Connection, Credential, RemoteLink, Catalogue)
+    models = (Connection, Credential, Creation, RemoteLink, Catalogue)
     assert {constraint.name for model in models for constraint in model._meta.constraints} <= {
         name for _, name in BROKEN
     }
@@ -243,6 +260,6 @@ def test_two_rates_of_ours_may_be_one_of_theirs(bare: Connection, now: datetime)
 
 
 def test_a_disconnected_connection_does_not_stand_in_the_way(bare: Connection, now: datetime) -> None:
-    Connection.objects.update(state=Connection.State.DISCONNECTED)
+    Connection.objects.update(state=Connection.State.DISCONNECTED, disconnected_at=now)
     second_live_connection(bare, now)
     assert services.live_connection() != bare

@@ -73,6 +73,8 @@ def line(connector: Connector, **changes: Any) -> NewLine:
 def invoice(connector: Connector) -> NewInvoice:
     client = connector.create_client(CLIENT, key())
     return NewInvoice(
+        reference="INV-00042",
+        is_draft=False,
         prefix="INV-",
         number="00042",
         client_id=client.id,
@@ -177,8 +179,8 @@ def test_an_invoice_is_found_by_its_reference_and_is_the_one_that_was_made(
 ) -> None:
     assert connector.find_invoices(invoice) == ()
     made = connector.create_invoice(invoice, key())
-    assert connector.find_invoices(invoice) == (made,)
-    assert connector.find_invoices(replace(invoice, number="0004")) == ()
+    assert [one.id for one in connector.find_invoices(invoice)] == [made.id]
+    assert connector.find_invoices(replace(invoice, reference="INV-0004")) == ()
 
 
 @pytest.mark.parametrize("way", ["substring", "prefix", "exact", "off", "none"])
@@ -186,19 +188,19 @@ def test_an_invoice_is_found_however_the_platform_searches(
     connector: Connector, sandbox: Sandbox, invoice: NewInvoice, way: str
 ) -> None:
     made = connector.create_invoice(invoice, key())
-    connector.create_invoice(replace(invoice, number="000421"), key())
+    connector.create_invoice(replace(invoice, reference="INV-000421", number="000421"), key())
     sandbox.fault("setting", name="search", value=way)
-    assert connector.find_invoices(invoice) == (made,)
+    assert [one.id for one in connector.find_invoices(invoice)] == [made.id]
 
 
 WRONG = [
     # what is wrong with the invoice, and where a person is sent
-    ({"client_id": "0" * 32}, {}, Fix.CLIENT),
+    ({"client_id": "0" * 32}, {}, Fix.CLIENT_LINK),
     ({}, {"account_id": "0" * 32}, Fix.SALES_ACCOUNT),
     ({}, {"tax_rate_id": "GB_NOWHERE"}, Fix.TAX_RATES),
     ({"issue_date": date(2001, 1, 1)}, {}, Fix.INVOICE),
     ({"notes": "n" * 2001}, {}, Fix.INVOICE),
-    ({"number": "0" * 30}, {}, Fix.INVOICE),
+    ({"reference": "0" * 30}, {}, Fix.INVOICE),
 ]
 
 

@@ -12,7 +12,6 @@ import pytest
 import responses
 from requests import PreparedRequest
 
-from connectors import sage_accounting
 from connectors.interface import (
     Entry,
     Fix,
@@ -54,6 +53,8 @@ LINE = NewLine(
     tax_rate_id="GB_STANDARD",
 )
 INVOICE = NewInvoice(
+    reference="INV-00042",
+    is_draft=False,
     prefix="INV-",
     number="00042",
     client_id="c-1",
@@ -265,7 +266,7 @@ MEANINGS = [
     ),
     ("This field is required.", "RecordInvalid", "line_items.tax_rate_id", Fix.TAX_RATES),
     ("This field is required.", "RecordInvalid", "line_items.tax_amount", Fix.TAX_RATES),
-    ("can't find customer", "RecordInvalid", "", Fix.CLIENT),
+    ("can't find customer", "RecordInvalid", "", Fix.CLIENT_LINK),
     ("has already been taken", "RecordInvalid", "contact.reference", Fix.CLIENT),
     ("is too long (maximum is 50 characters)", "RecordInvalid", "main_address.address_line_1", Fix.CLIENT),
     ("is too long (maximum is 10 characters)", "RecordInvalid", "main_address.postal_code", Fix.CLIENT),
@@ -311,7 +312,7 @@ def test_a_list_is_read_to_its_end_and_no_further(
 def test_a_list_that_claims_more_than_it_has_still_ends(
     sage: SageAccounting, wire: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sage_accounting, "MOST_PAGES", 4)
+    monkeypatch.setattr("connectors.sage_accounting.connector.MOST_PAGES", 4)
     wire.add_callback(responses.GET, f"{API}/ledger_accounts", paged(300, total=10_000_000))
     with pytest.raises(TryLater, match="no end"):
         sage.catalogue(Kind.SALES_ACCOUNTS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -83,6 +84,12 @@ def two_clients_of_one_reference(_: Stage) -> None:
     Client.objects.create(name="Other", reference="bram1")
 
 
+def two_items_of_one_uuid(stage: Stage) -> None:
+    same = {"unit_price": Decimal(1), "tax_rate_id": "STANDARD", "uuid": uuid4()}
+    for code in ("A", "B"):
+        Item.objects.create(code=code, description="x", **same)
+
+
 def two_items_of_one_code(_: Stage) -> None:
     for code in ("labour", "LABOUR"):
         Item.objects.create(code=code, description="x", unit_price=Decimal(1), tax_rate_id="STANDARD")
@@ -157,6 +164,7 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     ],
     "item_code_is_one": [two_items_of_one_code],
     "item_price_is_not_negative": [an_item_that_costs_less_than_nothing],
+    "invoices_item_uuid": [two_items_of_one_uuid],
     "invoices_invoice_number": [two_invoices_of_one_number],
     "invoices_invoice_uuid": [lambda s: Invoice.objects.filter(pk=s.another().invoice_id).update(uuid=s.invoice.uuid)],
     "invoice_total_is_net_and_tax": [invoice_changed(total=Decimal("204.01"))],

@@ -9,12 +9,20 @@ from typing import Any
 
 import pytest
 
+from connectors.links import key_for
+from connectors.options import Options
 from invoices import documents
-from invoices.documents import Codes, compose, from_json, key_for, to_json
+from invoices.documents import Codes, compose, from_json, to_json
 from invoices.models import Client, Invoice, Property, TaxRate
 from tests.conftest import line
 
-CODES = Codes(client_id="c-1", sales_account_id="acc-1", tax_rate_ids={"STANDARD": "GB_STANDARD", "ZERO": "GB_ZERO"})
+CODES = Codes(
+    client_id="c-1",
+    sales_account_id="acc-1",
+    tax_rate_ids={"STANDARD": "GB_STANDARD", "ZERO": "GB_ZERO"},
+    account_ids={},
+    item_ids={},
+)
 CLIENT = uuid.UUID("6a1c0d2e-9f5b-4b7c-8d3e-2f1a0b9c8d7e")
 
 
@@ -26,7 +34,7 @@ def test_what_is_frozen_is_sent_and_comes_back_out_of_the_record_the_same(new_in
     ]
     invoice = new_invoice(*lines, notes="Two visits.\nSecond one free.")
     frozen = json.loads(json.dumps(documents.freeze(invoice)))
-    sent = compose(frozen, number="INV-00001", prefix="INV-", codes=CODES)
+    sent = compose(frozen, number="INV-00001", prefix="INV-", codes=CODES, options=Options())
     assert from_json(json.loads(json.dumps(to_json(sent)))) == sent
     assert (sent.prefix, sent.number, sent.reference) == ("INV-", "00001", "INV-00001")
     assert (sent.issue_date, sent.due_date, sent.currency) == (date(2026, 11, 2), date(2026, 12, 2), "GBP")
@@ -107,7 +115,7 @@ def test_our_number_is_taken_apart_and_is_whole_again_as_reference(
         **amounts,
         "lines": [],
     }
-    sent = compose(frozen, number=number, prefix=prefix, codes=CODES)
+    sent = compose(frozen, number=number, prefix=prefix, codes=CODES, options=Options())
     assert (sent.prefix, sent.number) == parts
     assert sent.reference == number
 

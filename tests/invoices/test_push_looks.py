@@ -185,4 +185,4 @@ def test_a_number_taken_by_what_we_sent_ourselves_is_looked_up_and_no_conflict(p
 def test_a_number_taken_by_somebody_else_is_for_a_person(push: Push, books: Books) -> None:
     books.creates = [NUMBER_TAKEN]
     carry(push)
-    assert (push.state, push.cause, push.problems[0]["fix"]) == ("ATTENTION", "REJECTED", "NUMBER")
+    assert (push.state, push.cause, push.problems[0]["fix"]) == ("ATTENTION", "NUMBER_TAKEN", "NUMBER")

@@ -271,7 +271,7 @@ def not_connected(connection: Connection) -> None:
 
 
 def disconnected(connection: Connection) -> None:
-    Connection.objects.update(state="DISCONNECTED")
+    Connection.objects.update(state="DISCONNECTED", disconnected_at=connection.authorised_at)
 
 
 def no_company(connection: Connection) -> None:
@@ -295,8 +295,13 @@ OBSTACLES: list[tuple[Callable[[Connection], None], str, Fix]] = [
     (disconnected, "Reflow is not connected to Sage yet.", Fix.CONNECTION),
     (no_company, "The organisation in Sage is not chosen yet.", Fix.CONNECTION),
     (no_nominal_code, "The default nominal code is not chosen yet.", Fix.SALES_ACCOUNT),
-    (no_rate, "No tax rate of Sage's is chosen yet for: Standard.", Fix.TAX_RATES),
-    (a_long_prefix, "The prefix of HARBOUR-00001 is longer than the 6 characters Sage Accounting takes.", Fix.NUMBER),
+    (no_rate, "No tax rate of Sage's is chosen yet for Standard.", Fix.TAX_RATES),
+    (
+        a_long_prefix,
+        "The prefix of HARBOUR-00001 is longer than the 6 characters Sage Accounting takes. It can be sent under "
+        "Sage numbers.",
+        Fix.SYNC_SETTINGS,
+    ),
 ]
 
 
@@ -326,7 +331,7 @@ def test_all_obstacles_are_named_at_once(invoice: Invoice, wired: Connection) ->
     wired.refresh_from_db()
     invoice.refresh_from_db()
     found = services.obstacles(invoice, wired)
-    assert [one.fix for one in found] == [Fix.SALES_ACCOUNT, Fix.TAX_RATES, Fix.NUMBER]
+    assert [one.fix for one in found] == [Fix.SALES_ACCOUNT, Fix.TAX_RATES, Fix.SYNC_SETTINGS]
 
 
 def test_a_rate_that_the_invoice_does_not_use_is_no_obstacle(invoice: Invoice, wired: Connection) -> None:

@@ -32,7 +32,15 @@ TABLE: dict[str | None, tuple[str, str, str, bool, dict[str, str]]] = {
         "Waiting",
         "busy",
         True,
-        {"none": GONE, "other": GONE, "CHOOSING": "", "ACTIVE": "", "RECONNECT": DEAD, "DISCONNECTED": ""},
+        {
+            "none": GONE,
+            "other": GONE,
+            "CHOOSING": "",
+            "ACTIVE": "",
+            "RECONNECT": DEAD,
+            "DISCONNECTING": "",
+            "DISCONNECTED": "",
+        },
     ),
     "SENDING": ("SENDING", "Sending", "busy", True, dict.fromkeys(CONNECTIONS, "")),
     "UNKNOWN": ("CHECKING", "Checking", "warn", True, dict.fromkeys(CONNECTIONS, CHECKING)),
@@ -95,7 +103,7 @@ def test_the_push_over_the_live_connection_counts_before_a_later_one_over_anothe
     approved: Invoice, wired: Connection, staff: User, now: datetime
 ) -> None:
     first = services.request_push(invoice_id=approved.pk, actor=staff, now=now)
-    Connection.objects.update(state="DISCONNECTED")
+    Connection.objects.update(state="DISCONNECTED", disconnected_at=now)
     other = Connection.objects.create(
         platform="sage_accounting",
         state="ACTIVE",

@@ -132,7 +132,7 @@ NewPage = Callable[..., Page]
 @pytest.fixture
 def new_page(chromium: Browser, live_server: Any, settings: Any) -> Iterator[NewPage]:
     """Opens a page of a fresh browser profile on the running application."""
-    settings.PUBLIC_URL = live_server.url
+    settings.SITE_URL = live_server.url
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

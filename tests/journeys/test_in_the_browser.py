@@ -272,7 +272,7 @@ def test_what_sage_refuses_is_told_with_its_cure_and_goes_once_mended(
     too_old = draft_for(client_of_ours, issue_date=date(2019, 3, 1))
     invoice = services.create_invoice(draft=too_old, actor=staff, now=timezone.now())
     sign_in(page, staff)
-    note = send_and_be_refused(page, invoice, meaning="Sage's books are not open for this date.")
+    note = send_and_be_refused(page, invoice, meaning="Sage's books are closed for this date.")
     expect(note.get_by_role("blockquote")).to_contain_text("You cannot record entries prior to your Accounts Start")
     push_card(page).get_by_text("Contact support").click()
     expect(push_card(page).get_by_role("link", name="help@reflow.example")).to_be_visible()

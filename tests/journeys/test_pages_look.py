@@ -20,7 +20,7 @@ from connectors import services as connectors
 from connectors.models import Connection
 from invoices import push as worker
 from invoices import services
-from invoices.models import Client, Invoice, Push
+from invoices.models import Client, Invoice, Item, Push
 from reflow import demo
 from tests.books import Sandbox
 from tests.conftest import CALLBACK
@@ -65,6 +65,7 @@ class Tour:
         yield from self.editors()
         yield from self.connector()
         yield from self.accounts()
+        yield from self.settings_of_the_connection()
         yield from self.connector_in_trouble()
         yield from self.incrementors()
         yield from self.invoices()
@@ -125,6 +126,17 @@ class Tour:
         yield self.open("connector, organisation", "/settings/connector/")
         connectors.choose_company(connection, self.sandbox.company_id())
         yield self.open("connector, codes and taxes", "/settings/connector/")
+
+    def settings_of_the_connection(self) -> Iterator[str]:
+        yield self.open("sync settings", "/settings/connector/sync/")
+        yield self.open("what disconnecting does", "/settings/connector/disconnect/")
+        client, item = Client.objects.all()[0], Item.objects.all()[0]
+        yield self.open("a client in Sage", f"/clients/{client.uuid}/sage/")
+        yield self.open("an item in Sage", f"/items/{item.uuid}/sage/")
+        yield self.open("people", "/settings/people/")
+        yield self.open("a person", f"/settings/people/{self.viewer.pk}/")
+        yield self.open("an invitation", "/settings/people/new/")
+        yield self.open("own password", "/account/password/")
 
     def accounts(self) -> Iterator[str]:
         for side, code in (("sales", "4000"), ("purchase", "5000")):

@@ -197,6 +197,11 @@ def test_given_servers_and_another_sage_it_starts_none_of_its_own(installation: 
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def test_a_home_that_cannot_be_written_is_no_hindrance(installation: Installation) -> None:
+    installation.up_and_ready(HOME="/proc")
+    assert get(installation.port, "/readyz")[0] == 200
+
+
 def test_a_port_in_use_is_said_in_one_sentence(installation: Installation) -> None:
     with socket.create_server(("127.0.0.1", installation.port)):
         code, words = installation.refusal()

@@ -16,3 +16,4 @@ class Command(BaseCommand):
         call_command("collectstatic", interactive=False, verbosity=0)
         call_command("demo", if_empty=True, stdout=self.stdout)
         call_command("demo", sign_ins=True, stdout=self.stdout)
+        call_command("setup_code", if_needed=True, stdout=self.stdout)

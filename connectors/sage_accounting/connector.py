@@ -1,0 +1,243 @@
+"""Sage Accounting (API v3.1): one business in it, and the calls we make there.
+
+`X-Business` goes with every call and its echo is checked (guide "Best practices"): without it Sage quietly takes the
+user's lead business.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from connectors.http import Answer, Bearer, Wire
+from connectors.interface import (
+    Company,
+    Entry,
+    Kind,
+    Misdirected,
+    NewClient,
+    NewInvoice,
+    NewItem,
+    OutcomeUnknown,
+    Problem,
+    RemoteClient,
+    RemoteInvoice,
+    RemoteItem,
+    TryLater,
+)
+from connectors.options import (
+    CODES_PER_LINE,
+    CREATE_AS,
+    CREATE_ITEMS,
+    NUMBERS,
+    SEND_ON_APPROVAL,
+    SYNC_FROM,
+    Setting,
+)
+from connectors.sage_accounting.refusals import complaints, is_special_scheme, objections
+from connectors.sage_accounting.shapes import (
+    ITEM_PATHS,
+    contact_body,
+    invoice_body,
+    item_body,
+    name_of,
+    remote_client,
+    remote_entry,
+    remote_invoice,
+    remote_item,
+)
+
+PAGE_SIZE = 200  # the most `items_per_page` takes
+MOST_PAGES = 500
+NEWEST_PAGES = 10
+
+LISTS: Mapping[Kind, tuple[str, dict[str, str]]] = {
+    Kind.SALES_ACCOUNTS: ("/ledger_accounts", {"visible_in": "sales", "attributes": "nominal_code,name"}),
+    Kind.PURCHASE_ACCOUNTS: (
+        "/ledger_accounts",
+        {"visible_in": "expenses", "attributes": "nominal_code,name"},
+    ),
+    Kind.TAX_RATES: ("/tax_rates", {"usage": "sales", "attributes": "name,percentage"}),
+}
+CUSTOMERS = {"contact_type_id": "CUSTOMER", "attributes": "name,reference,email"}
+INVOICE_ATTRIBUTES = "invoice_number,reference,contact,contact_name,date,total_amount,status,links"
+
+
+@dataclass(slots=True, kw_only=True)
+class SageAccounting:
+    """One business in Sage Accounting. `company_id` is empty only while it is being chosen."""
+
+    platform: ClassVar[str] = "sage_accounting"
+    brand: ClassVar[str] = "Sage"
+    label: ClassVar[str] = "Sage Accounting"
+    scope: ClassVar[str] = "full_access"
+    authorize_extra: ClassVar[dict[str, str]] = {"filter": "apiv3.1"}
+    prefix_limit: ClassVar[int] = 6
+    key_life: ClassVar[timedelta] = timedelta(days=7)  # guide "Idempotency"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        CREATE_AS,
+        CREATE_ITEMS,
+        SEND_ON_APPROVAL,
+        NUMBERS,
+        CODES_PER_LINE,
+        SYNC_FROM,
+    )
+    lanes: ClassVar[int] = 1  # "do not POST in parallel", guide "Best practices", Concurrency
+
+    api_url: str
+    bearer: Bearer = field(repr=False)
+    deadline: timedelta
+    company_id: str = ""
+    push: str = ""
+    wire: Wire = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.wire = Wire(
+            api_url=self.api_url,
+            bearer=self.bearer,
+            complaints=complaints,
+            deadline=self.deadline,
+            push=self.push,
+        )
+
+    @classmethod
+    def objections(cls, client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]:
+        return objections(client, tax_rate_ids)
+
+    def companies(self) -> tuple[Company, ...]:
+        """`GET /businesses`: all of them stand on one page."""
+        answer = self.wire.get("/businesses", params={}, headers={})
+        return tuple(Company(id=row["id"], name=name_of(row)) for row in _items(answer))
+
+    def catalogue(self, kind: Kind) -> tuple[Entry, ...]:
+        path, params = LISTS[kind]
+        try:
+            entries = tuple(remote_entry(row) for row in self._all(path, params))
+        except ArithmeticError:
+            raise TryLater(f"Sage's list at {path} can't be read.") from None
+        return tuple(one for one in entries if kind is not Kind.TAX_RATES or not is_special_scheme(one.name))
+
+    def find_clients(self, client: NewClient) -> tuple[RemoteClient, ...]:
+        """`GET /contacts`: how `search` matches is not documented, so each candidate is compared here."""
+        ours = {"reference": client.reference, "email": client.email, "name": client.name}
+        for trait, value in ours.items():
+            parameter = "email" if trait == "email" else "search"
+            rows = self._all("/contacts", {**CUSTOMERS, parameter: value}) if value else []
+            found = tuple(one for one in map(remote_client, rows) if _same(getattr(one, trait), value))
+            if found:
+                return found
+        return ()
+
+    def search_clients(self, text: str) -> tuple[RemoteClient, ...]:
+        return tuple(map(remote_client, self._all("/contacts", {**CUSTOMERS, "search": text})))
+
+    def search_items(self, text: str, sort: str) -> tuple[RemoteItem, ...]:
+        params = {"search": text, "attributes": "item_code,description"}
+        return tuple(map(remote_item, self._all(f"/{ITEM_PATHS[sort]}s", params)))
+
+    def create_client(self, client: NewClient, key: str) -> RemoteClient:
+        answer = self._post("/contacts", {"contact": contact_body(client, key)})
+        return remote_client(_object(answer))
+
+    def find_items(self, item: NewItem) -> tuple[RemoteItem, ...]:
+        """`GET /products` or `/services`: `search` goes by code or description, so the code is compared here."""
+        return tuple(one for one in self.search_items(item.code, item.sort) if _same(one.code, item.code))
+
+    def create_item(self, item: NewItem, key: str) -> RemoteItem:
+        kind = ITEM_PATHS[item.sort]
+        return remote_item(_object(self._post(f"/{kind}s", {kind: item_body(item, key)})))
+
+    def create_invoice(self, invoice: NewInvoice, key: str) -> RemoteInvoice:
+        """`POST /sales_invoices` without a status: final, shown as Created, its number and id in the answer."""
+        answer = self._post("/sales_invoices", {"sales_invoice": invoice_body(invoice, key)})
+        return remote_invoice(_object(answer))
+
+    def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
+        """By reference, then by client and date: what `search` matches is not documented, so both are asked."""
+        by_reference = {"search": invoice.reference}
+        day = invoice.issue_date.isoformat()
+        by_client = {"contact_id": invoice.client_id, "from_date": day, "to_date": day}
+        for params in (by_reference, by_client):
+            rows = self._all("/sales_invoices", {**params, "attributes": INVOICE_ATTRIBUTES})
+            found = tuple(remote_invoice(row) for row in rows if row.get("reference") == invoice.reference)
+            if found:
+                return found
+        return ()
+
+    def find_number(self, number: str, client_id: str) -> tuple[RemoteInvoice, ...]:
+        """No filter goes by number for certain: what `search` finds, the client's invoices, then the newest 2,000.
+
+        A list shows each invoice's number as `displayed_as` (guide "Attributes"), so the last costs a call per 200.
+        """
+        for params in ({"search": number}, {"contact_id": client_id}):
+            rows = self._all("/sales_invoices", {**params, "attributes": INVOICE_ATTRIBUTES})
+            found = tuple(one for one in map(remote_invoice, rows) if _same(one.number, number))
+            if found:
+                return found
+        for page in islice(self._pages("/sales_invoices", {"sort": "created_at:desc"}), NEWEST_PAGES):
+            if ids := [row["id"] for row in page if _same(row.get("displayed_as") or "", number)]:
+                return tuple(self.read_invoice(each) for each in ids)
+        return ()
+
+    def read_invoice(self, remote_id: str) -> RemoteInvoice:
+        """`GET /sales_invoices/{key}`; without mark_as_sent=false Sage would mark it as sent to the customer."""
+        params = {"mark_as_sent": "false"}
+        answer = self.wire.get(f"/sales_invoices/{quote(remote_id, safe='')}", params=params, headers=self._business)
+        self._check_echo(answer)
+        return remote_invoice(_object(answer))
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        answer = self.wire.post(path, body=body, headers=self._business)
+        self._check_echo(answer)
+        return answer
+
+    @property
+    def _business(self) -> dict[str, str]:
+        return {"X-Business": self.company_id}
+
+    def _check_echo(self, answer: Answer) -> None:
+        """Without the header Sage quietly takes the user's lead business; the echo says which it was."""
+        echo = answer.headers.get("x-business", "")
+        if echo and echo != self.company_id:
+            raise Misdirected(
+                f"Sage answered for organisation {echo}, not for the connected one.",
+                status=answer.status,
+                request_id=answer.headers.get("x-request-id", ""),
+            )
+
+    def _all(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Every row of a list, once each, though a page may shift while it is read."""
+        return list({row["id"]: row for page in self._pages(path, params) for row in page}.values())
+
+    def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[dict[str, Any]]]:
+        """A list page by page. A page past the end repeats the last one, so `$total` says when to stop."""
+        for page in range(1, MOST_PAGES + 1):
+            paging = {"items_per_page": str(PAGE_SIZE), "page": str(page)}
+            answer = self.wire.get(path, params={**params, **paging}, headers=self._business)
+            self._check_echo(answer)
+            items, total = _items(answer), answer.body.get("$total", 0)
+            if not isinstance(total, int):
+                raise TryLater(f"Sage's list at {path} can't be read.")
+            yield items
+            if page * PAGE_SIZE >= total or not items:
+                return
+        raise TryLater(f"Sage's list at {path} has no end.")
+
+
+def _same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def _items(answer: Answer) -> list[dict[str, Any]]:
+    items = answer.body.get("$items") if isinstance(answer.body, dict) else None
+    if not isinstance(items, list) or not all(isinstance(row, dict) and row.get("id") for row in items):
+        raise TryLater("Sage's answer is not a list.", status=answer.status)
+    return items
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    if not isinstance(answer.body, dict) or not answer.body.get("id"):
+        raise OutcomeUnknown("Sage's answer does not say what it wrote.", status=answer.status)
+    return answer.body

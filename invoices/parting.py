@@ -1,0 +1,61 @@
+"""What becomes of the invoices under way when a connection ends: shown first, then done, and nothing is lost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from connectors import lifecycle
+from connectors.models import Connection
+from invoices.models import Event, Push, RemoteInvoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How many invoices wait, are under way, need a person, and are in the books of this connection."""
+
+    waiting: int
+    under_way: int
+    attention: int
+    sent: int
+
+
+def forecast(connection: Connection) -> Forecast:
+    def count(*states: str) -> int:
+        return Push.objects.filter(connection=connection, state__in=states).count()
+
+    return Forecast(
+        waiting=count(Push.State.READY),
+        under_way=count(Push.State.SENDING, Push.State.UNKNOWN),
+        attention=count(Push.State.ATTENTION),
+        sent=RemoteInvoice.objects.filter(connection=connection).count(),
+    )
+
+
+def disconnect(connection: Connection, *, actor: User, now: datetime) -> None:
+    """Stops the queue; waiting invoices go back to Approved. What is under way ends first, then it is revoked."""
+    if connection.state == Connection.State.CHOOSING:
+        lifecycle.give_up_choosing(connection)
+        return
+    with transaction.atomic():
+        if lifecycle.begin_disconnect(connection):
+            _cancel_waiting(connection, actor, now)
+    finish_if_drained(now=now)
+
+
+def _cancel_waiting(connection: Connection, actor: User | None, now: datetime) -> None:
+    text = "Not sent: Reflow was disconnected from Sage."
+    with transaction.atomic():
+        for push in Push.objects.select_for_update().filter(connection=connection, state=Push.State.READY):
+            push.state = Push.State.CANCELLED
+            push.save()
+            Event.objects.create(invoice_id=push.invoice_id, happened_at=now, actor=actor, text=text)
+
+
+def finish_if_drained(*, now: datetime) -> None:
+    """Ends a disconnection once nothing is under way any more."""
+    for connection in Connection.objects.filter(state=Connection.State.DISCONNECTING):
+        _cancel_waiting(connection, None, now)
+        if not forecast(connection).under_way:
+            lifecycle.finish_disconnect(connection, now=now)

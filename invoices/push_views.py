@@ -1,0 +1,137 @@
+"""The card on the right of an invoice: where it stands with Sage, Send to Sage, and the conflict of numbers."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from connectors.interface import PlatformError
+from connectors.services import live_connection, platform_of
+from incrementors.services import NumberRefused
+from invoices import conflicts, services
+from invoices.forms import DiscardForm
+from invoices.models import Invoice, Push
+from invoices.standing import FIXES, current_push, former_numbers, shown_number, standing
+
+
+def person(request: HttpRequest) -> User:
+    """The signed-in user; the access rules let nobody else in."""
+    assert isinstance(request.user, User)  # noqa: S101  # for the type checker
+    return request.user
+
+
+def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
+    """What the right-hand card shows: where the invoice stands, and what can be done about it by this person."""
+    connection = live_connection()
+    push = current_push(invoice, connection)
+    stands = standing(push, connection, now=timezone.now())
+    sendable = invoice.status in (Invoice.Status.DRAFT, Invoice.Status.APPROVED) and not stands.moving
+    found = services.obstacles(invoice, connection) if sendable else []
+    attempts = list(push.attempts.all()) if push else []
+    subject = push.connection if push else connection
+    return {
+        "invoice": invoice,
+        "number": shown_number(invoice, push, connection),
+        "former": former_numbers(invoice, connection),
+        "may_approve": services.may_approve(invoice, person(request)),
+        "push": push,
+        "standing": stands,
+        "platform_label": platform_of(subject).label if subject else "",
+        "connection": subject,
+        "obstacles": [(obstacle, _mend(request, invoice, obstacle.fix)) for obstacle in found],
+        "problems": [
+            (p, _mend(request, invoice, p["fix"], p.get("subject", ""))) for p in (push.problems if push else [])
+        ],
+        "last_attempt": attempts[-1] if attempts else None,
+        "attempts": attempts,
+        "support_email": settings.SUPPORT_EMAIL,
+        "events": invoice.events.select_related("actor"),
+        "discard_form": DiscardForm(),
+    }
+
+
+def _mend(request: HttpRequest, invoice: Invoice, fix: str | None, subject: str = "") -> dict[str, str] | None:
+    """The link to where it is mended; for somebody who may not go there, whom to ask instead."""
+    if fix not in FIXES:
+        return None
+    name, label, permission = FIXES[fix]
+    if not request.user.has_perm(permission):
+        return {"label": "Ask an admin to do this."}
+    if name == "invoice-edit" and invoice.status == Invoice.Status.APPROVED:
+        return {"label": "Take it back to draft and change it", "post": reverse("invoice-draft", args=[invoice.pk])}
+    args: dict[str, Any] = {
+        "client-edit": invoice.client_id,
+        "client-sage": invoice.client.uuid,
+        "item-sage": subject,
+        "invoice-edit": invoice.pk,
+    }
+    return {"label": label, "url": reverse(name, args=[args[name]] if name in args else [])}
+
+
+@require_http_methods(["GET", "POST"])
+def invoice_push(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET: the right-hand card as it is now, or 204 where it still says what was seen. POST: Send to Sage."""
+    invoice = get_object_or_404(Invoice.objects.select_related("client"), pk=pk)
+    refusal = ""
+    if request.method == "POST":
+        try:
+            services.request_push(invoice_id=pk, actor=person(request), now=timezone.now())
+        except services.Refused as refused:
+            refusal = str(refused)
+        if not request.headers.get("HX-Request"):
+            if refusal:
+                messages.error(request, refusal)
+            return redirect("invoice-detail", pk)
+        invoice.refresh_from_db()
+    context = {**push_context(request, invoice), "refusal": refusal, "fragment": True}
+    if request.GET.get("seen") == context["standing"].code + context["standing"].reason:
+        return HttpResponse(status=204)
+    return render(request, "invoices/_push.html", context)
+
+
+@require_safe
+def invoice_conflict(request: HttpRequest, pk: int) -> HttpResponse:
+    """What holds our number in Sage, read now; the part of the card that a person decides by."""
+    invoice = get_object_or_404(Invoice.objects.select_related("client"), pk=pk)
+    push = _conflicting(invoice)
+    context: dict[str, Any] = {"invoice": invoice, "next_text": services.next_number()}
+    try:
+        context["rivals"] = conflicts.rivals(invoice, push) if push else []
+    except PlatformError as error:
+        context["trouble"] = error.message
+    return render(request, "invoices/_conflict.html", context)
+
+
+def _conflicting(invoice: Invoice) -> Push | None:
+    return invoice.pushes.filter(state=Push.State.ATTENTION, cause=Push.Cause.NUMBER_TAKEN).first()
+
+
+@require_POST
+def invoice_next_number(request: HttpRequest, pk: int) -> HttpResponse:
+    """A different invoice holds our number in Sage: take the next free one and send under it."""
+    try:
+        services.take_next_number(invoice_id=pk, actor=person(request), now=timezone.now())
+    except (services.Refused, NumberRefused) as refused:
+        messages.error(request, str(refused))
+    return redirect("invoice-detail", pk)
+
+
+@require_POST
+def invoice_link(request: HttpRequest, pk: int) -> HttpResponse:
+    """It is this very invoice that Sage holds: link it."""
+    invoice = get_object_or_404(Invoice, pk=pk)
+    push = _conflicting(invoice)
+    try:
+        remote = conflicts.rival_by_id(invoice, push, request.POST.get("remote", "")) if push else None
+        if remote is None:
+            raise services.Refused("Sage does not hold that invoice under our number any more. Look again.")
+        services.link_to_remote(invoice_id=pk, remote=remote, actor=person(request), now=timezone.now())
+    except (services.Refused, PlatformError) as refused:
+        messages.error(request, str(refused))
+    return redirect("invoice-detail", pk)
