@@ -9,6 +9,7 @@ import pytest
 import requests
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
+from django.db import DatabaseError
 from django.test import Client as Browser
 from pytest_django import Settings
 
@@ -189,6 +190,18 @@ def test_a_failed_authorisation_leaves_a_live_connection_as_it_was(
     before = list(Connection.objects.values()), list(Credential.objects.values())
     visit.come_back(way(visit))
     assert (list(Connection.objects.values()), list(Credential.objects.values())) == before
+
+
+def test_tokens_that_cannot_be_kept_leave_no_connection_behind(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = visit.sandbox.allow(visit.set_out())
+
+    def full(*_: object) -> None:
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(tokens, "store", full)
+    with pytest.raises(DatabaseError):
+        visit.browser.get(CALLBACK, answer)
+    assert stored() == [0, 0, 0, 0]
 
 
 def test_a_callback_works_once(visit: Visit) -> None:

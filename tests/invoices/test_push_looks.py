@@ -127,6 +127,17 @@ def test_absence_is_proven_by_two_looks_apart_and_the_last_of_them_late(push: Pu
     assert push.attempts.get().outcome == PushAttempt.Outcome.ABSENT
 
 
+def test_a_second_look_that_comes_early_for_whatever_reason_proves_nothing(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    look(carry(push))
+    assert push.looked_at
+    Push.objects.update(due_at=push.looked_at + timedelta(milliseconds=1))
+    push.refresh_from_db()
+    look(push)
+    assert push.state == Push.State.UNKNOWN
+    assert push.attempts.get().resolved_at is None
+
+
 @pytest.mark.parametrize(("error", "generation"), [(LOST, 1), (SERVER_ERROR, 2)], ids=["no answer", "answered 500"])
 def test_a_key_is_given_up_only_where_an_answer_may_have_spent_it(
     push: Push, books: Books, error: PlatformError, generation: int
