@@ -35,6 +35,8 @@ Complaints = Callable[[Any], tuple[Problem, ...]]
 """A platform's error body -> what it complains of; empty when the body is not that platform's error shape."""
 Bearer = Callable[[str], str]
 """The token that was just refused, or "" -> the token to use."""
+MayLeave = Callable[[], bool]
+"""Whether the first byte of a call that writes may still leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ class Line:
     began: bool = False
     timed_out: bool = False
     sock: socket.socket | None = field(default=None, repr=False)
+    may_leave: MayLeave = lambda: True
 
     def cut(self) -> None:
         """Ends the call at its deadline; a read time-out alone does not bound an answer that drips."""
@@ -121,7 +124,7 @@ def _watched(pool: type, connection: type, adapter: Watched) -> type:
         if self.sock is None:
             self.connect()
         line.sock = self.sock  # kept here: the connection forgets it while an answer that ends it is still read
-        if line.timed_out:
+        if line.timed_out or not (line.began or line.may_leave()):
             raise TimeoutError("The deadline passed before the first byte.")
         line.began = True
         connection.send(self, data)  # type: ignore[attr-defined]
@@ -163,6 +166,7 @@ class Wire:
     deadline: timedelta
     """From the call to the last byte of its answer; below the lease under which it is made."""
     push: str = ""
+    may_leave: MayLeave = field(default=lambda: True, repr=False)
 
     def get(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         return self._with_bearer("GET", path, {"params": dict(params)}, headers)
@@ -180,7 +184,7 @@ class Wire:
             return self._call(method, path, content, {**headers, "Authorization": f"Bearer {token}"})
 
     def _call(self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str]) -> Answer:
-        line = Line()
+        line = Line() if method == "GET" else Line(may_leave=self.may_leave)
         started = time.monotonic()
         try:
             response = self._send(method, path, content, headers, line)

@@ -30,26 +30,36 @@ def begin_disconnect(connection: Connection) -> bool:
 
 def give_up_choosing(connection: Connection) -> None:
     """An authorisation for which no organisation was ever chosen leaves nothing behind."""
-    _revoke(connection)
+    _revoke(connection, _refresh_token(connection))
     Connection.objects.filter(pk=connection.pk, state=Connection.State.CHOOSING).delete()
 
 
 def finish_disconnect(connection: Connection, *, now: datetime) -> None:
-    """Revokes, forgets the tokens, and keeps every link and number."""
-    _revoke(connection)
+    """Forgets the tokens, revokes, and keeps every link and number.
+
+    In this order, so that of two who end it at once the slower one never touches a new authorisation.
+    """
     with transaction.atomic():
-        Credential.objects.filter(connection=connection).delete()
-        Connection.objects.filter(pk=connection.pk, state=Connection.State.DISCONNECTING).update(
+        ended = Connection.objects.filter(pk=connection.pk, state=Connection.State.DISCONNECTING).update(
             state=Connection.State.DISCONNECTED, disconnected_at=now
         )
+        if not ended:
+            return
+        refresh = _refresh_token(connection)
+        Credential.objects.filter(connection=connection).delete()
+    _revoke(connection, refresh)
 
 
-def _revoke(connection: Connection) -> None:
+def _refresh_token(connection: Connection) -> str:
+    """The one stored, or "" where there is none that we can open."""
     try:
-        refresh = tokens.unseal(Credential.objects.get(connection=connection).refresh, connection=connection)
+        return tokens.unseal(Credential.objects.get(connection=connection).refresh, connection=connection)
     except (Credential.DoesNotExist, Reconnect):
-        return
-    if not oauth.revoke(endpoints(connection.platform), refresh_token=refresh):
+        return ""
+
+
+def _revoke(connection: Connection, refresh: str) -> None:
+    if refresh and not oauth.revoke(endpoints(connection.platform), refresh_token=refresh):
         log.warning("Sage did not confirm that the authorisation is revoked; it ends by itself within 31 days.")
 
 

@@ -86,7 +86,10 @@ def create(connection: Connection, ours: Ours, *, now: datetime) -> str:
 def link_to(
     connection: Connection, kind: str, local_key: str, remote_id: str, remote_name: str, *, now: datetime
 ) -> str:
-    """Links ours to theirs; where somebody was quicker, theirs is what that person chose."""
+    """Links ours to theirs; where somebody was quicker, theirs is what that person chose.
+
+    Raises Rejected when theirs is another one of ours already.
+    """
     try:
         with transaction.atomic():
             RemoteLink.objects.create(
@@ -98,7 +101,11 @@ def link_to(
                 linked_at=now,
             )
     except IntegrityError:
-        return RemoteLink.objects.get(connection=connection, kind=kind, local_key=local_key).remote_id
+        quicker = RemoteLink.objects.filter(connection=connection, kind=kind, local_key=local_key).first()
+        if quicker is None:
+            message = f"{remote_name} in Sage belongs to another one of ours already."
+            raise Rejected((Problem(message=message, meaning=message, subject=local_key),)) from None
+        return quicker.remote_id
     return remote_id
 
 

@@ -1,13 +1,14 @@
 """Authorise, choose the organisation and its codes, and open the connector of a connection."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from connectors import lifecycle, links, oauth, tokens
 from connectors.interface import (
@@ -45,8 +46,13 @@ def platform_of(connection: Connection) -> type[Connector]:
     return PLATFORMS[connection.platform]
 
 
-def open_connector(connection: Connection, *, push: str = "") -> Connector:
-    """The platform's side of a connection, with tokens that renew themselves. `push` marks its log lines."""
+def open_connector(
+    connection: Connection, *, push: str = "", may_leave: Callable[[], bool] = lambda: True
+) -> Connector:
+    """The platform's side of a connection, with tokens that renew themselves.
+
+    `push` marks its log lines; `may_leave` is asked before the first byte of what writes.
+    """
     where = endpoints(connection.platform)
     return PLATFORMS[connection.platform](
         api_url=where.api_url,
@@ -54,6 +60,7 @@ def open_connector(connection: Connection, *, push: str = "") -> Connector:
         deadline=DEADLINE,
         company_id=connection.company_id,
         push=push,
+        may_leave=may_leave,
     )
 
 
@@ -281,13 +288,15 @@ def refresh_expires_at(connection: Connection) -> datetime | None:
 
 
 def pause(connection: Connection, *, until: datetime) -> None:
-    """Nothing more is sent over this connection until then."""
-    Connection.objects.filter(pk=connection.pk).update(paused_until=until)
+    """Nothing more is sent over this connection until then; a longer pause that holds already goes on."""
+    shorter = Q(paused_until=None) | Q(paused_until__lt=until)
+    Connection.objects.filter(shorter, pk=connection.pk).update(paused_until=until)
 
 
 def needs_reconnect(connection: Connection) -> None:
-    """The queue waits, and one banner asks an admin to authorise again."""
-    Connection.objects.filter(pk=connection.pk, state=Connection.State.ACTIVE).update(state=Connection.State.RECONNECT)
+    """The queue waits, and one banner asks an admin to authorise again, unless one has done so since we read it."""
+    same = Connection.objects.filter(pk=connection.pk, authorised_at=connection.authorised_at)
+    same.filter(state=Connection.State.ACTIVE).update(state=Connection.State.RECONNECT)
 
 
 __all__ = ["AuthorisationFailed", "ChoiceRefused", "Journey", "Reconnect"]

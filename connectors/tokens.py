@@ -139,8 +139,10 @@ def _let_go(credential: Credential, fence: int) -> None:
 def _after_refusal(credential: Credential, connection: Connection, fence: int) -> str:
     """A refused token is believed only if nobody renewed it meanwhile: then a person authorises again."""
     with transaction.atomic():
-        current = Credential.objects.select_for_update().get(pk=credential.pk)
-        if current.generation != credential.generation:
+        current = Credential.objects.select_for_update().filter(pk=credential.pk).first()
+        if current is None:
+            raise Reconnect("The authorisation has been ended.")
+        if (current.generation, current.refresh) != (credential.generation, credential.refresh):
             return unseal(current.access, connection=connection)
         Credential.objects.filter(pk=credential.pk, renewing_fence=fence).update(renewing_until=None)
         Connection.objects.filter(pk=connection.pk, state=Connection.State.ACTIVE).update(
@@ -152,14 +154,15 @@ def _after_refusal(credential: Credential, connection: Connection, fence: int) -
 def _keep(credential: Credential, sealed: dict[str, object]) -> None:
     """Writes the new pair before anybody uses it; the old one is spent, so a failing database is tried for a minute.
 
-    The generation guards it, not the fence: one refresh token gives one pair only, so whoever got it may store it.
+    The generation guards it, not the fence: one refresh token gives one pair only, so whoever got it may store it. As
+    generations begin anew with an authorisation after a disconnect, the spent token itself has to be there yet, too.
     """
     deadline = time.monotonic() + KEEP_SECONDS
     while True:
         try:
-            Credential.objects.filter(pk=credential.pk, generation=credential.generation).update(
-                **sealed, generation=F("generation") + 1
-            )
+            Credential.objects.filter(
+                pk=credential.pk, generation=credential.generation, refresh=credential.refresh
+            ).update(**sealed, generation=F("generation") + 1)
             return
         except (OperationalError, InterfaceError):
             if time.monotonic() > deadline:

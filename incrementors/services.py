@@ -35,6 +35,11 @@ def take_number(
         number.save()
 
 
+def hold_numbers(*, key: str) -> None:
+    """Keeps the group from giving numbers until the transaction ends, and waits for one that is just giving."""
+    Group.objects.select_for_update().get(pk=key)
+
+
 def _count(key: str, now: datetime) -> Number:
     """Moves the counter on by one, under its row lock, which holds until the transaction ends."""
     Group.objects.filter(pk=key).update(next_value=F("next_value") + 1)

@@ -42,8 +42,9 @@ def _differences(invoice: Invoice, remote: RemoteInvoice, client_id: str) -> tup
 
 
 def rival_by_id(invoice: Invoice, push: Push, remote_id: str) -> RemoteInvoice | None:
-    """The one a person says it is, if Sage still holds it under our number."""
-    return next((one.remote for one in rivals(invoice, push) if one.remote.id == remote_id), None)
+    """The one a person says it is, if Sage still holds it under our number and it still is the same."""
+    same = (one.remote for one in rivals(invoice, push) if not one.differences)
+    return next((remote for remote in same if remote.id == remote_id), None)
 
 
 __all__ = ["PlatformError", "Rival", "rival_by_id", "rivals"]

@@ -138,7 +138,7 @@ def discard(*, invoice_id: int, reason: str, actor: User, now: datetime) -> Invo
 
 
 def locked(invoice_id: int) -> Invoice:
-    return Invoice.objects.select_for_update(of=("self",)).get(pk=invoice_id)
+    return Invoice.objects.select_for_update(of=("self",), no_key=True).get(pk=invoice_id)
 
 
 def must_be(invoice: Invoice, status: str, done: str) -> None:

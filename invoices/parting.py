@@ -1,14 +1,18 @@
 """What becomes of the invoices under way when a connection ends: shown first, then done, and nothing is lost."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from connectors import lifecycle
 from connectors.models import Connection
 from invoices.models import Event, Push, RemoteInvoice
+
+PATIENCE = timedelta(minutes=15) / settings.CLOCK_DIVISOR  # for an outcome that Sage may never tell us any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,20 @@ def _cancel_waiting(connection: Connection, actor: User | None, now: datetime) -
 
 
 def finish_if_drained(*, now: datetime) -> None:
-    """Ends a disconnection once nothing is under way any more."""
+    """Ends a disconnection once nothing is under way any more, and cancels what was queued while it ended.
+
+    An outcome that can't be learnt, as where the authorisation is dead, does not hold it up for ever: it stays unknown,
+    and is looked up when the same books are connected again.
+    """
     for connection in Connection.objects.filter(state=Connection.State.DISCONNECTING):
         _cancel_waiting(connection, None, now)
-        if not forecast(connection).under_way:
+        if not _worth_waiting_for(connection, now):
             lifecycle.finish_disconnect(connection, now=now)
+    ended = Connection.objects.filter(state=Connection.State.DISCONNECTED, pushes__state=Push.State.READY)
+    for connection in ended.distinct():
+        _cancel_waiting(connection, None, now)
+
+
+def _worth_waiting_for(connection: Connection, now: datetime) -> bool:
+    fresh = Q(state=Push.State.UNKNOWN, attempts__resolved_at=None, attempts__started_at__gt=now - PATIENCE)
+    return Push.objects.filter(Q(state=Push.State.SENDING) | fresh, connection=connection).exists()

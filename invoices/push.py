@@ -90,7 +90,8 @@ def _begin(push: Push, now: datetime) -> PushAttempt:
 
 def deliver(claimed: Claim) -> None:
     """Talks to the platform with no transaction open, and records what came of it."""
-    connector = connectors.open_connector(claimed.push.connection, push=str(claimed.push.pk))
+    connection, push_id = claimed.push.connection, str(claimed.push.pk)
+    connector = connectors.open_connector(connection, push=push_id, may_leave=lambda: _may_leave(claimed))
     try:
         invoice = _prepare(claimed, connector)
         if _key_is_old(claimed) and (found := connector.find_invoices(invoice)):
@@ -102,6 +103,12 @@ def deliver(claimed: Claim) -> None:
         record.failed(claimed, error, now=timezone.now())
     except record.Overtaken:
         log.warning("Overtaken before a byte left.", extra={"push": claimed.push.pk})
+
+
+def _may_leave(claimed: Claim) -> bool:
+    """Asked before the first byte: a worker that froze after `intend` wakes up and sends nothing."""
+    until = claimed.attempt.may_leave_until
+    return until is None or timezone.now() < until
 
 
 def _prepare(claimed: Claim, connector: Connector) -> NewInvoice:
@@ -118,7 +125,8 @@ def _compose(claimed: Claim, connector: Connector) -> NewInvoice:
     frozen, options = push.invoice.frozen or {}, connection.options
     local_key, client = documents.frozen_client(frozen)
     rates = {code: link.remote_id for code, link in connectors.tax_links(connection).items()}
-    _must_be_mapped({line["tax_code"] for line in frozen["lines"]} - rates.keys())
+    items = documents.frozen_items(frozen).values() if options.create_items else ()
+    _must_be_mapped({row["tax_code"] for row in (*frozen["lines"], *items)} - rates.keys())
     if problems := connectors.platform_of(connection).objections(client, set(rates.values())):
         raise Rejected(problems)
     now = timezone.now()

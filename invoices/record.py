@@ -21,6 +21,8 @@ from connectors.interface import (
     RemoteInvoice,
     TryLater,
 )
+from incrementors.models import Group
+from incrementors.services import hold_numbers
 from invoices.models import Event, Invoice, Push, PushAttempt
 from invoices.models import RemoteInvoice as RemoteRow
 
@@ -47,7 +49,8 @@ class Claim:
 
 
 def _ours(claimed: Claim) -> Push | None:
-    """The push's row, locked; None when somebody has taken it over since."""
+    """The push's row, locked; None when somebody has taken it over since. The invoice first, as a click locks them."""
+    Invoice.objects.select_for_update(of=("self",), no_key=True).get(pk=claimed.push.invoice_id)
     return Push.objects.select_for_update().filter(pk=claimed.push.pk, fence=claimed.fence).first()
 
 
@@ -130,6 +133,8 @@ def link_by_hand(push: Push, remote: RemoteInvoice, *, now: datetime) -> None:
 
 def _nobody_else_has(number: str, invoice: Invoice) -> bool:
     """No two invoices show one number: where another one was given it, this one goes on showing its own."""
+    if number and number != invoice.number:
+        hold_numbers(key=Group.INVOICES)  # an invoice just being created may be given this very number
     return not Invoice.objects.filter(number__iexact=number).exclude(pk=invoice.pk).exists()
 
 

@@ -115,7 +115,17 @@ def request_push(*, invoice_id: int, actor: User, now: datetime) -> Push:
         if invoice.status == Invoice.Status.DRAFT:
             _approve(invoice, actor, now)
         must_be(invoice, Invoice.Status.APPROVED, "sent")
+        _must_not_be_elsewhere(invoice, connection)
         return _queue(invoice, connection, push, actor, now)
+
+
+def _must_not_be_elsewhere(invoice: Invoice, connection: Connection | None) -> None:
+    """What may be in the books of an organisation connected before is settled there first, and never sent twice."""
+    open_attempts = PushAttempt.objects.filter(push__invoice=invoice, resolved_at=None)
+    attempt = open_attempts.exclude(push__connection=connection).select_related("push__connection").first()
+    if attempt:
+        name = attempt.push.connection.company_name
+        raise Refused(f"It may be in the books of {name} already. Connect Reflow to {name} again to find out.")
 
 
 def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, actor: User, now: datetime) -> Push:
@@ -124,7 +134,7 @@ def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, a
         push = Push(invoice=invoice, connection=connection)
         note(invoice, "Queued for Sage.", actor, now)
     elif PushAttempt.objects.filter(push=push, resolved_at=None).exists():
-        push.state = Push.State.UNKNOWN
+        push.state, push.looked_at = Push.State.UNKNOWN, None
         note(invoice, "Sage is to be looked at again.", actor, now)
     else:
         # What was refused may have been mended where it comes from, as in the client's details.
@@ -174,8 +184,11 @@ def next_number() -> str:
 
 def _conflict(invoice_id: int) -> tuple[Invoice, Push]:
     invoice = locked(invoice_id)
-    push = invoice.pushes.select_for_update().filter(state=Push.State.ATTENTION, cause=Push.Cause.NUMBER_TAKEN).first()
-    if push is None:
+    in_conflict = invoice.pushes.select_for_update().filter(
+        connection=live_connection(), state=Push.State.ATTENTION, cause=Push.Cause.NUMBER_TAKEN
+    )
+    push = in_conflict.first()
+    if push is None or push.connection.state == Connection.State.DISCONNECTING:
         raise Refused("There is no conflict of numbers any more. Look at the invoice again.")
     return invoice, push
 

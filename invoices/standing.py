@@ -46,6 +46,9 @@ SENT = Standing(code="SENT", label="Sent", tone="good", icon="check-circle-fill"
 SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
 ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
 
+GONE = "It waits until Reflow is connected to the same organisation in Sage again."
+CHECKS = "Sage's answer was lost. Reflow looks into Sage before it sends anything again: next look at {}."
+
 
 def standing(push: Push | None, connection: Connection | None, *, now: datetime) -> Standing:
     """The whole table: what a push in each state, over a connection in each state, is called on screen."""
@@ -61,16 +64,19 @@ def standing(push: Push | None, connection: Connection | None, *, now: datetime)
             label="Checking",
             tone="warn",
             icon="spinner",
-            reason="Sage's answer was lost. Reflow looks into Sage before it sends anything again: "
-            f"next look at {_clock(push.due_at)}.",
+            reason=GONE if _is_gone(push, connection) else CHECKS.format(_clock(push.due_at)),
             moving=True,
         )
     return {Push.State.SENDING: SENDING, Push.State.SENT: SENT}.get(Push.State(push.state), ATTENTION)
 
 
+def _is_gone(push: Push, connection: Connection | None) -> bool:
+    return connection is None or connection.pk != push.connection_id
+
+
 def _why(push: Push, connection: Connection | None, now: datetime) -> str:
-    if connection is None or connection.pk != push.connection_id:
-        return "It waits until Reflow is connected to the same organisation in Sage again."
+    if connection is None or _is_gone(push, connection):
+        return GONE
     if connection.state == Connection.State.RECONNECT:
         return "Sage no longer accepts our authorisation. It is sent once an admin has authorised Reflow again."
     due = max(push.due_at, connection.paused_until or push.due_at)

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from connectors.http import Answer, Bearer, Wire
+from connectors.http import Answer, Bearer, MayLeave, Wire
 from connectors.interface import (
     Company,
     Entry,
@@ -91,6 +91,7 @@ class SageAccounting:
     deadline: timedelta
     company_id: str = ""
     push: str = ""
+    may_leave: MayLeave = field(default=lambda: True, repr=False)
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,6 +101,7 @@ class SageAccounting:
             complaints=complaints,
             deadline=self.deadline,
             push=self.push,
+            may_leave=self.may_leave,
         )
 
     @classmethod

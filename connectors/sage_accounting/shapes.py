@@ -20,6 +20,7 @@ from connectors.interface import (
 REFERENCE_LIMIT = 10  # Contact.reference
 NAME_LIMIT = 100  # Contact.name
 PERSON_LIMIT = 50  # ContactPerson.name
+LINK_LIMIT = 500  # longer than any page of Sage's; what is longer is left out
 ITEM_PATHS = {"PRODUCT": "product", "SERVICE": "service"}
 
 
@@ -102,7 +103,8 @@ def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
 def _page(row: Mapping[str, Any]) -> str:
     """The invoice's page in Sage; anything that is not a web address is no link of ours."""
     hrefs = [str(link.get("href", "")) for link in row.get("links") or []]
-    return next((href for href in hrefs if href.startswith(("https://", "http://"))), "")
+    usable = (href for href in hrefs if href.startswith(("https://", "http://")) and len(href) <= LINK_LIMIT)
+    return next(usable, "")
 
 
 def item_body(item: NewItem, key: str) -> dict[str, Any]:

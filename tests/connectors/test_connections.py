@@ -263,3 +263,9 @@ def test_a_disconnected_connection_does_not_stand_in_the_way(bare: Connection, n
     Connection.objects.update(state=Connection.State.DISCONNECTED, disconnected_at=now)
     second_live_connection(bare, now)
     assert services.live_connection() != bare
+
+
+def test_what_is_another_one_of_ours_already_is_refused_in_words(connection: Connection, now: datetime) -> None:
+    links.link_to(connection, RemoteLink.Kind.CLIENT, "ours", "theirs", "Castle Hill", now=now)
+    with pytest.raises(Rejected, match="Castle Hill in Sage belongs to another one of ours already"):
+        links.link_to(connection, RemoteLink.Kind.CLIENT, "another", "theirs", "Castle Hill", now=now)

@@ -278,3 +278,35 @@ def test_what_is_stored_prints_nothing_of_itself(stored: Connection) -> None:
     printed = f"{credential!r} {credential} {stored!r} {stored}"
     for secret in ("ACCESS", "REFRESH", credential.access, credential.refresh):
         assert secret not in printed
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_renewal_begun_before_a_disconnect_does_not_touch_the_authorisation_after_it(
+    stored: Connection, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """Both are of the first generation."""
+
+    def meanwhile() -> oauth.Tokens:
+        Credential.objects.all().delete()
+        tokens.store(stored, pair("AFTER"))
+        if refused:
+            raise Reconnect("It was revoked.")
+        return pair("STALE")
+
+    expire(stored)
+    monkeypatch.setattr(oauth, "renew", renewing(meanwhile))
+    assert bearer(stored) == ("AFTER" if refused else "STALE")
+    stored.refresh_from_db()
+    assert stored.is_active
+    assert tokens.unseal(Credential.objects.get().access, connection=stored) == "AFTER"
+
+
+def test_a_renewal_refused_after_a_disconnect_says_so(stored: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended() -> oauth.Tokens:
+        Credential.objects.all().delete()
+        raise Reconnect("It was revoked.")
+
+    expire(stored)
+    monkeypatch.setattr(oauth, "renew", renewing(ended))
+    with pytest.raises(Reconnect, match="has been ended"):
+        bearer(stored)

@@ -271,3 +271,13 @@ def test_a_token_that_is_another_invoices_already_ends_with_a_person(
     look(push)
     assert (push.state, push.cause) == ("ATTENTION", "DIFFERENT")
     assert books.calls == ["create", "find"]
+
+
+def test_a_refusal_of_the_old_authorisation_does_not_pause_a_new_one(
+    push: Push, books: Books, wired: Connection
+) -> None:
+    books.creates = [Reconnect("dead")]
+    books.before_answer = lambda: Connection.objects.update(authorised_at=timezone.now())
+    carry(push)
+    wired.refresh_from_db()
+    assert (push.state, wired.state) == ("READY", "ACTIVE")

@@ -197,3 +197,15 @@ def test_a_number_taken_by_somebody_else_is_for_a_person(push: Push, books: Book
     books.creates = [NUMBER_TAKEN]
     carry(push)
     assert (push.state, push.cause, push.problems[0]["fix"]) == ("ATTENTION", "NUMBER_TAKEN", "NUMBER")
+
+
+def test_a_look_before_a_person_asked_again_proves_nothing_afterwards(
+    push: Push, books: Books, staff: User, now: datetime
+) -> None:
+    books.creates = [LOST]
+    carry(push)
+    assert look(push).looked_at
+    books.finds = [[{"total": Decimal(1)}]]
+    assert look(push).cause == Push.Cause.DIFFERENT
+    again = services.request_push(invoice_id=push.invoice_id, actor=staff, now=now + timedelta(days=1))
+    assert again.looked_at is None

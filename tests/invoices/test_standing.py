@@ -43,7 +43,13 @@ TABLE: dict[str | None, tuple[str, str, str, bool, dict[str, str]]] = {
         },
     ),
     "SENDING": ("SENDING", "Sending", "busy", True, dict.fromkeys(CONNECTIONS, "")),
-    "UNKNOWN": ("CHECKING", "Checking", "warn", True, dict.fromkeys(CONNECTIONS, CHECKING)),
+    "UNKNOWN": (
+        "CHECKING",
+        "Checking",
+        "warn",
+        True,
+        {**dict.fromkeys(CONNECTIONS, CHECKING), "none": GONE, "other": GONE},
+    ),
     "ATTENTION": ("ATTENTION", "Needs attention", "bad", False, dict.fromkeys(CONNECTIONS, "")),
     "SENT": ("SENT", "Sent", "good", False, dict.fromkeys(CONNECTIONS, "")),
 }

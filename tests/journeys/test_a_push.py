@@ -2,13 +2,15 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from connectors.models import Connection, RemoteLink
 from invoices import push as worker
-from invoices import services
+from invoices import record, services
 from invoices.models import Client, Invoice, Push, PushAttempt
 from tests.books import Sandbox
 from tests.conftest import draft_for, line
@@ -259,3 +261,27 @@ def test_an_answer_that_cannot_be_read_is_looked_up(
     sandbox.fault("garbage")
     push = send(invoice, staff, now)
     assert push.state == Push.State.UNKNOWN
+
+
+def test_a_worker_that_froze_after_it_put_its_document_on_record_sends_nothing(
+    connection: Connection,
+    sandbox: Sandbox,
+    invoice: Invoice,
+    staff: User,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else it might wake up after its absence was proven, with a key that is not the one sent meanwhile."""
+    push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
+    sleeper = worker.claim(connection, now=now)
+    assert sleeper
+    intend = record.intend
+
+    def and_freeze(claimed: record.Claim, document: dict[str, Any], *, lease_until: datetime) -> None:
+        intend(claimed, document, lease_until=timezone.now())
+
+    monkeypatch.setattr(record, "intend", and_freeze)
+    worker.deliver(sleeper)
+    push.refresh_from_db()
+    assert sandbox.calls("POST", "/sales_invoices") == []
+    assert push.state == Push.State.READY

@@ -1,13 +1,14 @@
 """A connection ends, and comes back: nothing is lost, nothing is sent twice, nothing old is pointed at other books."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
 
-from connectors import lifecycle
+from connectors import lifecycle, oauth
 from connectors.models import Connection, Credential, RemoteLink
 from connectors.services import begin, choose_company, complete, live_connection
 from invoices import parting, services
@@ -191,3 +192,78 @@ def test_clients_that_were_linked_are_not_asked_for_again_after_a_reconnect(
     sandbox.clear_journal()
     send(services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now), staff, now)
     assert [row["path"].rpartition("/")[2] for row in sandbox.calls()] == ["sales_invoices"]
+
+
+def test_an_authorisation_that_is_dead_does_not_hold_up_a_disconnect_for_ever(
+    connection: Connection, sandbox: Sandbox, invoice: Invoice, staff: User, admin: User, now: datetime
+) -> None:
+    sandbox.fault("lost")
+    push = send(invoice, staff, now)
+    Credential.objects.update(access_expires_at=now)
+    Connection.objects.update(state=Connection.State.RECONNECT)
+    sandbox.fault("revoked", on="POST /accounting/token")
+    connection.refresh_from_db()
+    parting.disconnect(connection, actor=admin, now=now)
+    worker.look(push.pk, now=push.due_at)
+    parting.finish_if_drained(now=push.due_at)
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.DISCONNECTING, "it may be mended yet"
+    parting.finish_if_drained(now=now + parting.PATIENCE * 2)
+    connection.refresh_from_db()
+    assert connection.state == Connection.State.DISCONNECTED
+    authorise(sandbox, admin, now)
+    worker.look(push.pk, now=now + parting.PATIENCE * 3)
+    push.refresh_from_db()
+    assert push.state == Push.State.SENT
+    assert len(sandbox.invoices()) == 1
+
+
+def test_a_click_that_crosses_a_disconnect_leaves_nothing_waiting(
+    connection: Connection, invoice: Invoice, staff: User, admin: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The click read the connection as alive, and queued after the disconnect had cancelled what waited."""
+    queue = services._queue
+
+    def late(*arguments: Any) -> Push:
+        parting.disconnect(connection, actor=admin, now=now)
+        return queue(*arguments)
+
+    monkeypatch.setattr(services, "_queue", late)
+    push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
+    parting.finish_if_drained(now=now)
+    push.refresh_from_db()
+    assert push.state == Push.State.CANCELLED
+
+
+def test_what_may_be_in_the_books_of_a_former_organisation_is_not_sent_to_another(
+    connection: Connection, sandbox: Sandbox, invoice: Invoice, staff: User, admin: User, now: datetime
+) -> None:
+    sandbox.fault("wrong_business")
+    assert send(invoice, staff, now).cause == Push.Cause.MISDIRECTED
+    parting.disconnect(connection, actor=admin, now=now)
+    other = authorise(sandbox, admin, now, which="Harbour Lettings")
+    Connection.objects.filter(pk=other.pk).update(sales_account_id=connection.sales_account_id)
+    RemoteLink.objects.filter(kind=RemoteLink.Kind.TAX_RATE).update(connection=other)
+    with pytest.raises(services.Refused, match="may be in the books of Harbour & Vale"):
+        services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
+
+
+def test_the_slower_of_two_who_end_a_connection_leaves_a_new_authorisation_alone(
+    connection: Connection, sandbox: Sandbox, admin: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep and the page both end it; while the first waits for Sage an admin has authorised again."""
+    Connection.objects.update(state=Connection.State.DISCONNECTING)
+    connection.refresh_from_db()
+    revoke = oauth.revoke
+
+    def slow(where: oauth.Endpoints, *, refresh_token: str) -> bool:
+        monkeypatch.setattr(oauth, "revoke", revoke)
+        lifecycle.finish_disconnect(connection, now=now)
+        authorise(sandbox, admin, now)
+        return True
+
+    monkeypatch.setattr(oauth, "revoke", slow)
+    lifecycle.finish_disconnect(connection, now=now)
+    connection.refresh_from_db()
+    assert connection.is_active
+    assert Credential.objects.filter(connection=connection).exists()

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from connectors.models import Connection
 from incrementors.models import Group, Number
-from invoices import conflicts, services
+from invoices import conflicts, parting, services
 from invoices import push as worker
 from invoices.models import Client, Invoice, Push
 from tests.books import Sandbox
@@ -161,3 +161,26 @@ def test_a_number_that_sage_uses_elsewhere_is_skipped_when_it_is_known_here(
     second = services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
     assert second.number != push.remote.number
     assert Number.objects.filter(outcome=Number.Outcome.SKIPPED, text=push.remote.number).exists()
+
+
+def test_a_conflict_in_a_former_organisation_is_not_settled_from_here(
+    connection: Connection, sandbox: Sandbox, invoice: Invoice, staff: User, admin: User, now: datetime
+) -> None:
+    """Nothing would be sent, or, worse, once those books are connected again and long sent to others."""
+    sandbox.by_hand(contact_name="Castle Hill", number="INV-00001", date="2026-03-10")
+    assert send(invoice, staff, now).cause == Push.Cause.NUMBER_TAKEN
+    parting.disconnect(connection, actor=admin, now=now)
+    with pytest.raises(services.Refused):
+        services.take_next_number(invoice_id=invoice.pk, actor=staff, now=now)
+    invoice.refresh_from_db()
+    assert invoice.number == "INV-00001"
+
+
+def test_a_different_invoice_cannot_be_linked_from_a_page_that_is_out_of_date(
+    connection: Connection, sandbox: Sandbox, invoice: Invoice, staff: User, now: datetime
+) -> None:
+    sandbox.by_hand(contact_name="Castle Hill", number="INV-00001", date="2026-03-10")
+    push = send(invoice, staff, now)
+    (rival,) = conflicts.rivals(invoice, push)
+    assert rival.differences
+    assert conflicts.rival_by_id(invoice, push, rival.remote.id) is None

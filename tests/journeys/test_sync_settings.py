@@ -10,7 +10,7 @@ import requests
 from django.contrib.auth.models import User
 
 from connectors.interface import Fix
-from connectors.models import Connection
+from connectors.models import Connection, RemoteLink
 from connectors.services import set_sync_settings
 from invoices import push as worker
 from invoices import services
@@ -214,3 +214,18 @@ def test_a_client_abroad_is_refused_in_plain_words(
     Client.objects.update(country="FR")
     with pytest.raises(services.Refused, match="outside the United Kingdom"):
         services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
+
+
+def test_an_item_whose_own_tax_rate_is_not_mapped_is_told_and_not_tried_for_ever(
+    connection: Connection, item: Item, client_of_ours: Client, staff: User, now: datetime
+) -> None:
+    Connection.objects.update(sync_settings={"create_items": "ON"})
+    Item.objects.update(tax_rate_id="ZERO")
+    RemoteLink.objects.filter(kind=RemoteLink.Kind.TAX_RATE, local_key="ZERO").delete()
+    lines = line(item=Item.objects.get())
+    invoice = services.create_invoice(draft=draft_for(client_of_ours, lines), actor=staff, now=now)
+    push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
+    worker.work(push.pk)
+    push.refresh_from_db()
+    assert push.state == Push.State.ATTENTION
+    assert push.problems[0]["fix"] == "TAX_RATES"
