@@ -5,7 +5,7 @@ UV := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --python-v
 SETTINGS := SECRET_KEY=only-for-checks-and-not-a-secret TOKEN_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean
+.PHONY: help run test prove check format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,10 @@ run: ## set up, start everything and print the address (PORT=8010 make run for a
 test: ## set up, then all tests, those in a browser too
 	@$(PYTHON) reflow/bootstrap.py --browser
 	@$(VENV) -m pytest -n 2 --durations=10
+
+prove: ## what waits too long for every day: absences proven in real time
+	@$(PYTHON) reflow/bootstrap.py --browser
+	@PROVE=1 $(VENV) -m pytest -m prove --durations=10
 
 check: ## style, types and layers, in seconds
 	@$(PYTHON) reflow/bootstrap.py

@@ -120,6 +120,7 @@ def test_a_worker_killed_before_sages_answer_leaves_one_invoice_that_another_one
     assert push.attempts.get().outcome == PushAttempt.Outcome.FOUND
 
 
+@pytest.mark.prove
 def test_a_request_that_never_reached_sage_goes_again_once_its_absence_is_proven(
     crew: Crew, connection: Connection, sandbox: Sandbox, invoice: Invoice, staff: User
 ) -> None:
