@@ -48,11 +48,6 @@ class Company(models.Model):
         return company
 
 
-class ArchivableQuerySet(models.QuerySet[Any]):
-    def in_use(self) -> "ArchivableQuerySet":
-        return self.filter(archived_at=None)
-
-
 class Client(models.Model):
     """Somebody we bill."""
 
@@ -79,8 +74,6 @@ class Client(models.Model):
     )
     archived_at = models.DateTimeField(null=True, editable=False)
 
-    objects = ArchivableQuerySet.as_manager()
-
     class Meta:
         ordering = ["name", "pk"]
         constraints = [
@@ -103,8 +96,6 @@ class Property(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, blank=True, related_name="properties")
     address = models.TextField(max_length=300, blank=True, validators=[NO_MARKUP])
     archived_at = models.DateTimeField(null=True, editable=False)
-
-    objects = ArchivableQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "properties"
@@ -145,8 +136,6 @@ class Item(models.Model):
     nominal_code = models.CharField(max_length=20, blank=True, help_text="Empty: the default nominal code.")
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     archived_at = models.DateTimeField(null=True, editable=False)
-
-    objects = ArchivableQuerySet.as_manager()
 
     class Meta:
         ordering = ["code"]
