@@ -39,10 +39,15 @@ class Crew:
         self._processes = Processes(directory)
 
     def worker(self, name: str = "one") -> Child:
-        """`celery worker` as it runs in production; comes back when it takes messages."""
-        child = self._start(name, "worker", "-P", "threads", "-c", "4", "-l", "INFO", "-n", f"{name}@%h")
-        self._processes.wait(child, lambda: " ready." in child.log.read_text(), 30)
-        return child
+        return self.workers(name)[0]
+
+    def workers(self, *names: str) -> list[Child]:
+        """`celery worker` as it runs in production, one a name; comes back when all of them take messages."""
+        options = ("-P", "threads", "-c", "4", "-l", "INFO", "-n")
+        children = [self._start(name, "worker", *options, f"{name}@%h") for name in names]
+        for child in children:
+            self._processes.wait(child, lambda log=child.log: " ready." in log.read_text(), 30)
+        return children
 
     def beat(self) -> Child:
         return self._start("beat", "beat", "-s", str(self._directory / "schedule"), "-l", "INFO")
@@ -54,6 +59,8 @@ class Crew:
         self._processes.stop(child.program.name)
 
     def dismiss(self) -> None:
+        """By force: nothing waits for what they were doing."""
+        self._processes.hurry = True
         self._processes.stop(*self._processes.children)
 
     def _start(self, name: str, *command: str) -> Child:

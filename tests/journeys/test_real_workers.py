@@ -71,8 +71,7 @@ def test_two_workers_and_twelve_invoices_make_twelve_in_the_books_each_once(
     crew: Crew, connection: Connection, sandbox: Sandbox, client_of_ours: Client, staff: User, now: datetime
 ) -> None:
     made = [services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now) for _ in range(12)]
-    crew.worker("one")
-    crew.worker("two")
+    crew.workers("one", "two")
     for invoice in made:
         click(invoice, staff)
     assert wait_until(lambda: Push.objects.filter(state=Push.State.SENT).count() == 12, 20)
@@ -91,8 +90,8 @@ def test_a_broker_wiped_right_after_the_click_loses_nothing(
     push = click(first, staff)
     assert broker.llen("celery") == 1
     broker.flushdb()
-    crew.worker()
     crew.beat()
+    crew.worker()
     assert wait_until(becomes(push, Push.State.SENT), 15)
     # Again, now that every process has declared its queue long ago and believes it to be there.
     broker.flushdb()
@@ -112,8 +111,9 @@ def test_a_worker_killed_before_sages_answer_leaves_one_invoice_that_another_one
     crew.kill(doomed)
     sandbox.clear_faults()
     assert becomes(push, Push.State.SENDING)()
-    crew.worker("heir")
+    crew.clock_divisor *= 3
     crew.beat()
+    crew.worker("heir")
     assert wait_until(becomes(push, Push.State.SENT), 30)
     assert_sent_once(push, sandbox)
     assert len(sandbox.calls("POST", "/sales_invoices")) == 1

@@ -134,6 +134,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
         try:
             yield made
         finally:
+            made.processes.hurry = True
             made.processes.stop_all()
             connection.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from reflow.launcher import SANDBOX_SIGN_IN, SERVICES
+from reflow.launcher import SAGE, SAGE_ADDRESSES, SANDBOX_SIGN_IN, SERVICES
 from reflow.processes import Command, Processes, began
 from reflow.servers import UNSHARE, free_port, place_of_nobody, start_postgres
 
@@ -95,7 +95,7 @@ class Installation:
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     folder = tmp_path / "a place with spaces"
-    leave_out = shutil.ignore_patterns(".venv", ".git", ".reflow", ".env", "staticfiles", "__pycache__", ".*_cache")
+    leave_out = shutil.ignore_patterns(".venv", ".git", ".reflow", ".env", "staticfiles", ".*_cache")
     shutil.copytree(ROOT, folder, ignore=leave_out, symlinks=True)
     port = free_port()
     environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
@@ -115,17 +115,16 @@ def can_be_ordinary() -> bool:
     return os.geteuid() == 0 and subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 
 
-ACCOUNTS = ["this user, with a home that cannot be written", *(["an ordinary user"] if can_be_ordinary() else [])]
+@pytest.mark.skipif(not can_be_ordinary(), reason="only root can be somebody else")
+def test_it_comes_up_for_an_ordinary_user_and_a_ctrl_c_leaves_nothing_behind(installation: Installation) -> None:
+    """This run takes PostgreSQL from another folder, where there is one."""
+    installation.account = UNSHARE
+    run = installation.up_and_ready(**({"EMBEDDED_PG_BINDIR": SOURCES[-1]} if SOURCES[-1] else {}))
+    assert_all_is_up(installation)
+    assert_a_ctrl_c_leaves_nothing_behind(installation, run)
 
 
-@pytest.mark.parametrize("account", ACCOUNTS)
-def test_it_comes_up_and_a_ctrl_c_leaves_nothing_behind(installation: Installation, account: str) -> None:
-    """The ordinary user's run takes PostgreSQL from another folder, where there is one."""
-    source = {"HOME": "/proc"}
-    if account == "an ordinary user":
-        installation.account = UNSHARE
-        source = {"EMBEDDED_PG_BINDIR": SOURCES[-1]} if SOURCES[-1] else {}
-    run = installation.up_and_ready(**source)
+def assert_all_is_up(installation: Installation) -> None:
     assert get(installation.port, "/readyz")[0] == 200
     front = get(int(installation.environment["SANDBOX_PORT"]), "/")[1]
     user, password = SANDBOX_SIGN_IN.split(", password ")
@@ -137,8 +136,11 @@ def test_it_comes_up_and_a_ctrl_c_leaves_nothing_behind(installation: Installati
         0o700,
         0o600,
     )
+    assert set(installation.pids()) == {"postgres", "valkey", *SERVICES}
+
+
+def assert_a_ctrl_c_leaves_nothing_behind(installation: Installation, run: subprocess.Popen[bytes]) -> None:
     pids = installation.pids()
-    assert set(pids) == {"postgres", "valkey", *SERVICES}
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(SECONDS) == 0
     assert [name for name, pid in pids.items() if began(pid)] == []
@@ -154,16 +156,21 @@ def group_lives(pid: int) -> bool:
     return True
 
 
-def test_after_a_kill_the_next_start_takes_over_with_the_same_keys_and_data(installation: Installation) -> None:
-    first = installation.up_and_ready()
-    left, keys = installation.pids(), settings_of(installation)
+def test_after_a_ctrl_c_and_after_a_kill_the_next_start_has_the_same_keys_and_data(installation: Installation) -> None:
+    """Three starts in one place, the first with a home that cannot be written."""
+    run = installation.up_and_ready(HOME="/proc")
+    keys = settings_of(installation)
+    assert_all_is_up(installation)
+    assert_a_ctrl_c_leaves_nothing_behind(installation, run)
+    run = installation.up_and_ready()
+    left = installation.pids()
     code, words = Installation(installation.folder, installation.environment).refusal()
     assert code == 2
     assert "already running" in words
-    first.kill()
-    first.wait()
+    run.kill()
+    run.wait()
     assert began(left["postgres"]) is not None
-    installation.up_and_ready()
+    run = installation.up_and_ready()
     assert [name for name, pid in left.items() if began(pid)] == []
     assert settings_of(installation)["TOKEN_KEYS"] == keys["TOKEN_KEYS"]
     assert settings_of(installation)["DATABASE_URL"] == keys["DATABASE_URL"]
@@ -172,7 +179,7 @@ def test_after_a_kill_the_next_start_takes_over_with_the_same_keys_and_data(inst
     until(lambda: installation.pids().get("worker") not in (worker, None), "the worker was not started again")
     assert "worker stopped by itself" in installation.output()
     os.kill(installation.pids()["postgres"], signal.SIGQUIT)
-    assert installation.runs[-1].wait(SECONDS) == 1
+    assert run.wait(SECONDS) == 1
     assert "postgres stopped" in installation.output()
 
 
@@ -187,7 +194,7 @@ def test_given_servers_and_another_sage_it_starts_none_of_its_own(installation: 
     admin.autocommit = True
     with contextlib.closing(admin), admin.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
-        given = {key: value for key, value in os.environ.items() if key.startswith("SAGE_ACCOUNTING_")}
+        given = {SAGE + name: f"https://sage.example{path}" for name, path in SAGE_ADDRESSES.items()}
         given["DATABASE_URL"] = f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
         run = installation.up_and_ready(**given, REDIS_URL=os.environ["REDIS_URL"])
         assert set(installation.pids()) == set(SERVICES) - {"sandbox"}
