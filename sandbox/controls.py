@@ -66,6 +66,23 @@ def reset() -> Response:
     return jsonify({"status": "reset"})
 
 
+@controls.post("/_keep")
+def keep() -> Response:
+    """Remembers the books and the grants as they are now."""
+    sandbox().store.keep()
+    return jsonify({"status": "kept"})
+
+
+@controls.post("/_put_back")
+def put_back() -> Response:
+    """The books and the grants as they were kept, no faults, an empty journal."""
+    if not sandbox().store.put_back():
+        abort(409, "Nothing was kept yet.")
+    sandbox().switchboard.clear()
+    sandbox().journal.clear()
+    return jsonify({"status": "put back"})
+
+
 @controls.errorhandler(BadOrder)
 def bad_order(problem: BadOrder) -> tuple[Response, int]:
     return jsonify({"error": str(problem)}), 400

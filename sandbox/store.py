@@ -15,6 +15,7 @@ class Store:
         self._lock = RLock()
         self._database = sqlite3.connect(directory / FILE_NAME, check_same_thread=False, isolation_level=None)
         self._database.row_factory = sqlite3.Row
+        self._kept: sqlite3.Connection | None = None
         for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", *schemas):
             self._database.executescript(statement)
 
@@ -38,3 +39,16 @@ class Store:
             tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             for table in tables:
                 database.execute(f'DELETE FROM "{table["name"]}"')  # noqa: S608
+
+    def keep(self) -> None:
+        """Copies all that it holds, for `put_back`."""
+        with self._lock:
+            self._kept = sqlite3.connect(":memory:", check_same_thread=False)
+            self._database.backup(self._kept)
+
+    def put_back(self) -> bool:
+        """Whether there was something kept."""
+        with self._lock:
+            if self._kept is not None:
+                self._kept.backup(self._database)
+            return self._kept is not None

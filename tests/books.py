@@ -16,14 +16,23 @@ class Sandbox:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False  # no search for a proxy at each call
 
     def _call(self, method: str, path: str, **kwargs: Any) -> Any:
-        answer = requests.request(method, self.url + path, timeout=10, **kwargs)
+        answer = self._session.request(method, self.url + path, timeout=10, **kwargs)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def reset(self) -> None:
         self._call("POST", "/_reset")
+
+    def keep(self) -> None:
+        """Remembers its books and its grants, for `put_back`."""
+        self._call("POST", "/_keep")
+
+    def put_back(self) -> None:
+        self._call("POST", "/_put_back")
 
     def fault(self, kind: str, on: str = INVOICES, times: int | None = 1, **more: Any) -> None:
         self._call("POST", "/_faults", json={"kind": kind, "on": on, "times": times, **more})
@@ -69,6 +78,7 @@ class Sandbox:
     def allow(self, authorise_url: str, *, decision: str = "allow", all_organisations: bool = False) -> dict[str, str]:
         """Signs in and answers the consent page as a person would; what the redirect back carries."""
         with requests.Session() as browser:
+            browser.trust_env = False
             page = browser.get(authorise_url, timeout=10)
             page = self._submit(browser, page, {"username": USER, "password": PASSWORD})
             organisations = re.findall(r'name="organisations"[^>]*value="([^"]+)"', page.text)

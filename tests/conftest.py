@@ -18,6 +18,7 @@ from connectors.services import begin, catalogue, choose_account, choose_company
 from invoices import services
 from invoices.models import Client, Invoice, Item, TaxRate
 from invoices.services import InvoiceDraft, LineDraft
+from tests.authorised import Authorised
 from tests.books import Sandbox
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # sign-ins are not what is slow here
@@ -69,9 +70,23 @@ def sandbox() -> Iterator[Sandbox]:
     pretend.clear_faults()
 
 
+@pytest.fixture(scope="session")
+def authorised_before() -> list[Authorised]:
+    """What this worker can put back."""
+    return []
+
+
 @pytest.fixture
-def connection(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
-    """Authorised through the sandbox's real pages and set up from its live lists: ready to send."""
+def connection(sandbox: Sandbox, admin: User, now: datetime, authorised_before: list[Authorised]) -> Connection:
+    """Authorised through the sandbox's real pages and set up from its live lists, within a minute: ready to send."""
+    if authorised_before and authorised_before[-1].is_young():
+        return authorised_before[-1].put_back(sandbox, actor=admin, now=now)
+    connected = authorise(sandbox, admin, now)
+    authorised_before.append(Authorised.keep(sandbox, now))
+    return connected
+
+
+def authorise(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
     journey = begin("sage_accounting", redirect_uri=CALLBACK)
     answer = sandbox.allow(journey.url)
     connected = complete(journey, answer, redirect_uri=CALLBACK, actor=admin, now=now)

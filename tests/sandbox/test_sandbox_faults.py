@@ -1,13 +1,15 @@
 """Every switch that makes the sandbox misbehave, and the journal that tells what arrived."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 import requests
 
-from tests.sandbox.visitor import HARBOUR, Visitor
+from sandbox.app import create_app
+from tests.sandbox.visitor import HARBOUR, MovableClock, Visitor
 
 POSTS = "POST /accounting/v3.1/sales_invoices"
 
@@ -230,3 +232,23 @@ def test_a_reset_gives_fresh_books_and_no_grants(client: Visitor) -> None:
     known = client.business
     client.connect()
     assert client.business == known
+
+
+def test_what_was_kept_is_put_back_as_often_as_it_is_asked_for(client: Visitor) -> None:
+    made = client.create()
+    requests.post(f"{client.url}/_keep", timeout=10).raise_for_status()
+    for _ in range(2):
+        client.create()
+        client.fault("busy", times=None)
+        requests.post(f"{client.url}/_reset", timeout=10)
+        requests.post(f"{client.url}/_put_back", timeout=10).raise_for_status()
+        assert client.journal() == []
+        assert [each["id"] for each in client.books()["invoices"]] == [made["id"]]
+        assert client.get(f"/sales_invoices/{made['id']}").json()["total_amount"] == made["total_amount"]
+
+
+def test_nothing_is_put_back_where_nothing_was_kept(tmp_path: Path, clock: MovableClock) -> None:
+    switches = create_app(tmp_path, clock).test_client()
+    before = switches.get("/_books").get_json()
+    assert switches.post("/_put_back").status_code == 409
+    assert switches.get("/_books").get_json() == before
