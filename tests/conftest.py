@@ -27,12 +27,19 @@ settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True  # noth
 CALLBACK = "http://127.0.0.1:8000/settings/connector/callback/"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of pytest-xdist get a few tests at a time, so that none is left with many when the others have ended."""
+    if getattr(config.option, "maxschedchunk", 0) is None:
+        config.option.maxschedchunk = 2
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What waits long is for `make prove`; elsewhere it is counted as deselected."""
+    """What waits long is for `make prove`, elsewhere it is counted as deselected; whole installations go first."""
     later = [item for item in items if item.get_closest_marker("prove")]
     if later and not os.environ.get("PROVE"):
         config.hook.pytest_deselected(items=later)
         items[:] = [item for item in items if item not in later]
+    items.sort(key=lambda item: item.get_closest_marker("installation") is None)
 
 
 @pytest.fixture

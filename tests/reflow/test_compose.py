@@ -139,6 +139,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
             connection.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.mark.installation
 def test_every_service_comes_up_with_the_command_and_the_settings_of_the_file(host: Host) -> None:
     assert set(SERVICES) == {"web", "worker", "beat", "migrate", "db", "redis", "sandbox"}
     host.processes.run(host.program("migrate", command_of("migrate")))

@@ -22,6 +22,7 @@ from reflow.launcher import SAGE, SAGE_ADDRESSES, SANDBOX_SIGN_IN, SERVICES
 from reflow.processes import Command, Processes, began
 from reflow.servers import UNSHARE, free_port, place_of_nobody, start_postgres
 
+pytestmark = pytest.mark.installation
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
