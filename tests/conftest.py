@@ -1,5 +1,6 @@
 """What every test may ask for: people, a connected sandbox, an invoice, and what the sandbox's books hold."""
 
+import gc
 import os
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -40,6 +41,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=later)
         items[:] = [item for item in items if item not in later]
     items.sort(key=lambda item: item.get_closest_marker("installation") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A wrong setting stops the start with its name and an example of a right one; a right one lets it start."""
 
-import json
 import logging
 import os
 import re
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+
+from tests.reflow.starts import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -102,17 +103,7 @@ def starts(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     empty = {"REFLOW_STATE_DIR": str(tmp_path_factory.mktemp("state"))}
     asked: list[Any] = [("check", environment({**empty, **changes})) for changes in WRONG]
     asked += [("settings", environment({**empty, **changes})) for changes in FINE]
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.reflow.starts"],
-        cwd=ROOT,
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    answers: list[dict[str, Any]] = json.loads(ran.stdout)
-    return answers
+    return ask(*asked)
 
 
 @pytest.mark.parametrize("index", range(len(WRONG)), ids=[str(changes) for changes in WRONG])

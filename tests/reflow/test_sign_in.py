@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import threading
 from datetime import timedelta
 from typing import Any
@@ -18,7 +16,7 @@ from django.utils import timezone
 from settings_ui import accounts
 from settings_ui.models import AccessChange
 from settings_ui.throttle import client_ip
-from tests.servers import ROOT
+from tests.reflow.starts import ask
 
 pytestmark = pytest.mark.django_db
 
@@ -205,49 +203,42 @@ def test_one_s_own_password_is_changed_and_other_places_are_signed_out(client: C
 
 
 # The settings of mail -----------------------------------------------------------------------------------
-def read_settings(**changes: str) -> subprocess.CompletedProcess[str]:
-    program = (
-        "from reflow import settings as s; "
-        "print(s.MAIL_IS_SET_UP, s.EMAIL_BACKEND.rsplit('.', 2)[1], s.EMAIL_HOST, s.EMAIL_PORT, s.EMAIL_USE_TLS, "
-        "s.EMAIL_HOST_PASSWORD, s.DEFAULT_FROM_EMAIL)"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={**os.environ, **changes},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+RIGHT_MAIL = [
+    {"EMAIL_URL": ""},
+    {"EMAIL_URL": "smtp+tls://user:p%40ss@mail.example", "DEFAULT_FROM_EMAIL": "Reflow <r@a.example>"},
+]
+WRONG_MAIL = [
+    ({"EMAIL_URL": "mail.example.com"}, "EMAIL_URL"),
+    ({"EMAIL_URL": "https://user:hidden@mail.example.com"}, "EMAIL_URL"),
+    ({"EMAIL_URL": "smtp://user:hidden@mail.example.com:port"}, "EMAIL_URL"),
+    ({"EMAIL_URL": "smtp://"}, "EMAIL_URL"),
+    ({"EMAIL_URL": "smtp://127.0.0.1", "DEFAULT_FROM_EMAIL": "Reflow"}, "DEFAULT_FROM_EMAIL"),
+    ({"EMAIL_URL": "smtp://127.0.0.1", "SUPPORT_EMAIL": ""}, "DEFAULT_FROM_EMAIL"),
+    ({"TRUSTED_PROXIES": "some"}, "TRUSTED_PROXIES"),
+]
 
 
-def test_mail_is_off_until_its_address_is_given() -> None:
-    assert read_settings(EMAIL_URL="").stdout.split()[:2] == ["False", "dummy"]
+@pytest.fixture(scope="module")
+def starts() -> list[dict[str, Any]]:
+    """What reading the settings says to each right and each wrong environment."""
+    environments = [*RIGHT_MAIL, *(changes for changes, _ in WRONG_MAIL)]
+    return ask(*(("mail", {**os.environ, **changes}) for changes in environments))
 
 
-def test_the_address_of_a_mail_server_is_read() -> None:
-    given = read_settings(EMAIL_URL="smtp+tls://user:p%40ss@mail.example", DEFAULT_FROM_EMAIL="Reflow <r@a.example>")
-    assert given.stdout.strip() == "True smtp mail.example 587 True p@ss Reflow <r@a.example>"
+def test_mail_is_off_until_its_address_is_given(starts: list[dict[str, Any]]) -> None:
+    assert starts[0]["said"].split()[:2] == ["False", "dummy"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({"EMAIL_URL": "mail.example.com"}, "EMAIL_URL"),
-        ({"EMAIL_URL": "https://user:hidden@mail.example.com"}, "EMAIL_URL"),
-        ({"EMAIL_URL": "smtp://user:hidden@mail.example.com:port"}, "EMAIL_URL"),
-        ({"EMAIL_URL": "smtp://"}, "EMAIL_URL"),
-        ({"EMAIL_URL": "smtp://127.0.0.1", "DEFAULT_FROM_EMAIL": "Reflow"}, "DEFAULT_FROM_EMAIL"),
-        ({"EMAIL_URL": "smtp://127.0.0.1", "SUPPORT_EMAIL": ""}, "DEFAULT_FROM_EMAIL"),
-        ({"TRUSTED_PROXIES": "some"}, "TRUSTED_PROXIES"),
-    ],
-)
+def test_the_address_of_a_mail_server_is_read(starts: list[dict[str, Any]]) -> None:
+    assert starts[1]["said"] == "True smtp mail.example 587 True p@ss Reflow <r@a.example>"
+
+
+@pytest.mark.parametrize("index", range(len(WRONG_MAIL)), ids=[str(changes) for changes, _ in WRONG_MAIL])
 def test_a_wrong_setting_of_mail_stops_the_start_with_its_name_and_an_example(
-    changes: dict[str, str], name: str
+    starts: list[dict[str, Any]], index: int
 ) -> None:
-    refused = read_settings(**changes)
-    assert refused.returncode == 1
-    assert refused.stderr.startswith(f"Reflow cannot start: {name} ")
-    assert f"For example: {name}=" in refused.stderr
-    assert "hidden" not in refused.stderr
+    name, refused = WRONG_MAIL[index][1], starts[len(RIGHT_MAIL) + index]
+    assert refused["code"] == 1
+    assert refused["said"].startswith(f"Reflow cannot start: {name} ")
+    assert f"For example: {name}=" in refused["said"]
+    assert "hidden" not in refused["said"]
