@@ -1,4 +1,8 @@
-"""Signing in at the pretend Intacct: the authorise, sign-in and consent pages, and the token and revoke endpoints."""
+"""Signing in at the pretend Intacct: the authorise, sign-in and consent pages, and the token and revoke endpoints.
+
+Where an error stands in a token answer is not documented: here it is under a bare `error`, as Intacct's token layer
+sends it elsewhere, with the words of RFC 6749 as its codes.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -8,43 +12,37 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox.context import sandbox
+from sandbox.intacct.answers import GATEWAY, Refused, refuse
 from sandbox.intacct.books import Books
 from sandbox.intacct.catalogue import find_company
 from sandbox.intacct.grants import Asked, Grant, Grants
 from sandbox.intacct.people import PAIRED, PEOPLE, read_username, sign_in
 
 oauth = Blueprint("intacct_oauth", __name__, url_prefix="/intacct")
+oauth.register_error_handler(Refused, refuse)
 
 OAUTH_PREFIX = "/ia/api/v1/oauth2"
 OFFLINE = "offline_access"
 Page = str | tuple[str, int] | AnyResponse
 
 
-class TokenRefused(Exception):
-    """A refusal of the token endpoint. Which nesting Intacct uses here is not documented: this is its token layer's."""
-
-    def __init__(self, status: int, code: str, message: str, error_id: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.error_id = status, code, error_id
+def _unusable(message: str, code: str = "invalid_request") -> Refused:
+    return Refused(400, code, message, "REST-1028", nesting=GATEWAY)
 
 
-def _unusable(message: str, code: str = "invalid_request") -> TokenRefused:
-    return TokenRefused(400, code, message, "REST-1028")
-
-
-def _wrong_client() -> TokenRefused:
+def _wrong_client() -> Refused:
     message = "The Client ID, Client Secret, and/or 3rd Party Application are incorrect"
-    return TokenRefused(401, "invalid_client", message, "REST-1216")
+    return Refused(401, "invalid_client", message, "REST-1216", nesting=GATEWAY)
 
 
-def _dead_grant() -> TokenRefused:
-    return TokenRefused(400, "invalid_grant", "Token is not valid", "REST-2102")
+def _dead_grant() -> Refused:
+    message_id = "IA.TOKEN_IS_INVALID"
+    return Refused(400, "invalid_grant", "Token is not valid", "REST-2102", message_id=message_id, nesting=GATEWAY)
 
 
 def _grants() -> Grants:
@@ -114,21 +112,8 @@ def revoke() -> Response:
     return jsonify({})
 
 
-@oauth.errorhandler(TokenRefused)
-def token_refused(refusal: TokenRefused) -> tuple[Response, int]:
-    more = {"messageId": "IA.TOKEN_IS_INVALID"} if refusal.error_id == "REST-2102" else {}
-    error = {
-        "code": refusal.code,
-        "message": str(refusal),
-        "errorId": refusal.error_id,
-        "additionalInfo": {**more, "placeholders": {}, "propertySet": {}},
-        "supportId": uuid4().hex,
-    }
-    return jsonify({"error": error}), refusal.status
-
-
 def _proven_body() -> Mapping[str, str]:
-    """The call's form or JSON object, the client's secret in it being right."""
+    """The call's form or JSON object, the client's secret in it being right. Raises Refused."""
     body: Any = request.get_json(silent=True) if request.is_json else request.form.to_dict()
     if not isinstance(body, dict) or not all(isinstance(each, str) for each in body.values()):
         raise _unusable("The request could not be read")
@@ -178,7 +163,7 @@ def _act_as(given: Mapping[str, str]) -> Response:
 
 
 def _narrowed(grant: Grant, entity_id: str) -> Grant:
-    """An entity's own grant reaches no other entity. Raises TokenRefused."""
+    """An entity's own grant reaches no other entity. Raises Refused."""
     if not entity_id or entity_id == grant.entity_id:
         return grant
     company = find_company(grant.company_id)
