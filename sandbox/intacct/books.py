@@ -69,6 +69,10 @@ class Books:
             raise LookupError(f"no company {self.company_id}")
         return company
 
+    def whole(self) -> "Books":
+        """The same company's books with every entity's records."""
+        return Books(self._store, self.company_id)
+
     def get(self, kind: str, key: object) -> Json | None:
         return self._one(kind, "key = ?", str(key))
 
@@ -93,8 +97,7 @@ class Books:
         """Stores a new record and gives it its key, its entity (this one) and its moments."""
         key = self.take_key(kind)
         moments = {"createdDateTime": stamp(now), "modifiedDateTime": stamp(now)}
-        entity = {"id": self.entity_id or None, "name": self.company.entities.get(self.entity_id)}
-        stored = {"key": str(key), "id": str(key), **record, "entity": entity, "audit": moments}
+        stored = {"key": str(key), "id": str(key), **record, "entity": self._entity(), "audit": moments}
         with self._store.transaction() as database:
             row = (self.company_id, kind, key, _text(stored))
             database.execute("INSERT INTO intacct_record (company_id, kind, key, shown) VALUES (?, ?, ?, ?)", row)
@@ -141,6 +144,10 @@ class Books:
     def rows(self, query: str, values: Sequence[Any]) -> list[Row]:
         with self._store.transaction() as database:
             return database.execute(query, values).fetchall()
+
+    def _entity(self) -> Json:
+        found = self.find_id(kinds.ENTITY, self.entity_id) if self.entity_id else None
+        return {name: found[name] if found else None for name in ("key", "id", "name")}
 
     def _one(self, kind: str, condition: str, value: str) -> Json | None:
         search = Search()
