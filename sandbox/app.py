@@ -19,6 +19,8 @@ from sandbox.controls import controls
 from sandbox.faults import Platform, Severed, Switchboard
 from sandbox.intacct import oauth as intacct_oauth
 from sandbox.intacct import pages as intacct_pages
+from sandbox.intacct import register_pages as intacct_register_pages
+from sandbox.intacct.people import PEOPLE as INTACCT_PEOPLE
 from sandbox.journal import Journal
 from sandbox.store import Store
 
@@ -34,6 +36,7 @@ PARTS = (
     register_pages.registers,
     intacct_oauth.oauth,
     intacct_pages.pages,
+    intacct_register_pages.registers,
 )
 PLATFORMS = (accounting, intacct)
 
@@ -73,7 +76,7 @@ def _open_books(store: Store, clock: Clock) -> None:
 
 
 def _front() -> str:
-    return render_template("front.html", people=PEOPLE)
+    return render_template("front.html", people=PEOPLE, intacct_people=INTACCT_PEOPLE)
 
 
 def _arrive() -> Response | None:

@@ -1,0 +1,143 @@
+"""The pages of customers, GL accounts and settings of a company, and what a person changes on them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, abort, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from sandbox.context import sandbox
+from sandbox.intacct import SETTINGS
+from sandbox.intacct.catalogue import Json
+from sandbox.intacct.kinds import ACCOUNT, CUSTOMER, ENTITY
+from sandbox.intacct.pages import asked_company, books_here, render
+
+registers = Blueprint("intacct_registers", __name__, url_prefix="/intacct")
+
+# The dimensions that invoices of this pretend Intacct can carry, out of those an account may require.
+DIMENSIONS = ("location", "department")
+YES_NO = {"on": "Yes", "off": "No"}
+# What each switch is about, and its values in words where they are not plain.
+SWITCHES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "sequence": ("Who numbers invoices", {"on": "Intacct, from its sequence", "off": "Whoever enters them"}),
+    "supplied_number": (
+        "A number sent although there is a sequence",
+        {"use": "Used", "ignore": "Ignored", "reject": "Refused"},
+    ),
+    "draft_number": ("A draft has its number already", {"no": "No", "yes": "Yes"}),
+    "number_scope": ("A number is unique in the", {}),
+    "duplicate_number": ("A taken number is answered with", {}),
+    "batch_refusal": ("A bad member of a batch refuses", {"each": "Itself", "whole": "The whole batch"}),
+    "idempotency": ("Idempotency keys are heeded", YES_NO),
+    "error_nesting": (
+        "Errors stand under",
+        {"result": "ia::result, ia::error", "bare": "ia::error", "error": "error"},
+    ),
+    "support_ids": ("Texts of errors end in a support ID", YES_NO),
+    "expired_as": ("A dead access token is answered with", {}),
+    "token_life": ("Seconds that an access token lives", {}),
+    "rotation": ("A renewal gives a new refresh token", YES_NO),
+}
+
+
+@registers.get("/customers")
+def customers() -> str:
+    return render("customers", customers=books_here().all(CUSTOMER))
+
+
+@registers.post("/customers/<id>")
+def change_customer(id: str) -> AnyResponse:
+    form = request.form
+    changes: Json = {"status": form["status"]} if form.get("status") in ("active", "inactive") else {}
+    if "isOnHold" in form:
+        changes["isOnHold"] = form["isOnHold"] == "true"
+    _change(CUSTOMER, id, changes)
+    return _go_to(".customers")
+
+
+@registers.get("/accounts")
+def accounts() -> str:
+    return render("accounts", accounts=books_here().all(ACCOUNT), dimensions=DIMENSIONS)
+
+
+@registers.get("/accounts/<id>")
+def account(id: str) -> str:
+    return render("account", account=_held(ACCOUNT, id), dimensions=DIMENSIONS)
+
+
+@registers.post("/accounts/<id>")
+def change_account(id: str) -> AnyResponse:
+    form = request.form
+    changes: Json = {"status": form["status"]} if form.get("status") in ("active", "inactive") else {}
+    if "disallowDirectPosting" in form:
+        changes["disallowDirectPosting"] = form["disallowDirectPosting"] == "true"
+    required = {name: form[name] == "true" for name in DIMENSIONS if name in form}
+    changes["requireDimensions"] = {**_held(ACCOUNT, id)["requireDimensions"], **required}
+    _change(ACCOUNT, id, changes)
+    return _go_to(".accounts")
+
+
+@registers.get("/settings")
+def settings() -> str:
+    return render(
+        "settings",
+        conditions=books_here().conditions(),
+        entities=books_here().all(ENTITY),
+        application=sandbox().config.client_name,
+        switches=[_switch(name) for name in SWITCHES],
+    )
+
+
+@registers.post("/settings")
+def change_settings() -> AnyResponse:
+    """An emptied day changes nothing: books are always open from some day on."""
+    form, books = request.form, books_here()
+    with sandbox().store.transaction():
+        for entity in books.all(ENTITY):
+            if day := form.get(f"open_books_start-{entity['id']}"):
+                _change(ENTITY, entity["id"], {"openBooksStartDate": day})
+        held = books.conditions()
+        day = form.get("open_books_start") or held.open_books_start
+        labels, authorised = form.get("use_account_labels"), form.get("client_authorised")
+        books.set_conditions(
+            replace(
+                held,
+                open_books_start=day,
+                use_account_labels=held.use_account_labels if labels is None else labels == "true",
+                client_authorised=held.client_authorised if authorised is None else authorised == "true",
+            )
+        )
+    return _go_to(".settings")
+
+
+@registers.post("/switches")
+def change_switches() -> AnyResponse:
+    for name in SWITCHES:
+        for value in SETTINGS[name]:
+            if str(value) == request.form.get(name):
+                sandbox().switchboard.order({"kind": "setting", "name": name, "value": value})
+    return _go_to(".settings")
+
+
+def _switch(name: str) -> dict[str, Any]:
+    value, (label, texts) = sandbox().switchboard.settings[name], SWITCHES[name]
+    values = [str(each) for each in dict.fromkeys([*SETTINGS[name], value])]
+    choices = [(each, texts.get(each, each)) for each in values]
+    return {"name": name, "label": label, "value": str(value), "choices": choices}
+
+
+def _change(kind: str, id: str, changes: Json) -> None:
+    with sandbox().store.transaction():
+        books_here().put(kind, {**_held(kind, id), **changes}, sandbox().now())
+
+
+def _held(kind: str, id: str) -> Json:
+    record = books_here().find_id(kind, id)
+    if record is None:
+        abort(404, "There is no such record in these books.")
+    return record
+
+
+def _go_to(endpoint: str) -> AnyResponse:
+    return redirect(url_for(endpoint, company=asked_company().id), 303)
