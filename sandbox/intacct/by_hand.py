@@ -114,6 +114,7 @@ def typed_amount(typed: object) -> Decimal:
 
 def _payload(books: Books, entry: Mapping[str, Any]) -> Json:
     payload: Json = {field: entry[word] for word, field in HEADER.items() if entry.get(word)}
+    payload |= {HEADER[word]: "" for word in ("reference", "description") if entry.get(word) == ""}
     payload |= {word: {"id": entry[word]} for word in ("customer", "term") if entry.get(word)}
     if entry.get("lines"):
         payload["lines"] = [_line(books, each) for each in entry["lines"]]
@@ -134,12 +135,17 @@ def _line(books: Books, given: Mapping[str, Any]) -> Json:
     if "tax_detail" in line:
         sent["taxEntries"] = [{"orderEntryTaxDetail": {"id": line["tax_detail"]}}] if line["tax_detail"] else []
     named = {"glAccount": line.get("account"), "accountLabel": line.get("label")}
-    places = {name: {"id": line[name]} for name in ("location", "department") if line.get(name)}
+    places = {name: _named(line[name]) for name in ("location", "department") if name in line}
     return {
         **sent,
         **{name: {"id": id} for name, id in named.items() if id},
         **({"dimensions": places} if places else {}),
     }
+
+
+def _named(id: object) -> Json | None:
+    """An empty id takes away what is there."""
+    return {"id": id} if id else None
 
 
 def _usual_account(books: Books, given: Mapping[str, Any]) -> Json:
