@@ -43,7 +43,7 @@ SWITCHES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 @registers.get("/customers")
 def customers() -> str:
-    return render("customers", customers=books_here().all(CUSTOMER))
+    return render("customers", asked_company(), customers=books_here().all(CUSTOMER))
 
 
 @registers.post("/customers/<id>")
@@ -58,12 +58,12 @@ def change_customer(id: str) -> AnyResponse:
 
 @registers.get("/accounts")
 def accounts() -> str:
-    return render("accounts", accounts=books_here().all(ACCOUNT), dimensions=DIMENSIONS)
+    return render("accounts", asked_company(), accounts=books_here().all(ACCOUNT), dimensions=DIMENSIONS)
 
 
 @registers.get("/accounts/<id>")
 def account(id: str) -> str:
-    return render("account", account=_held(ACCOUNT, id), dimensions=DIMENSIONS)
+    return render("account", asked_company(), account=_held(ACCOUNT, id), dimensions=DIMENSIONS)
 
 
 @registers.post("/accounts/<id>")
@@ -82,6 +82,7 @@ def change_account(id: str) -> AnyResponse:
 def settings() -> str:
     return render(
         "settings",
+        asked_company(),
         conditions=books_here().conditions(),
         entities=books_here().all(ENTITY),
         application=sandbox().config.client_name,
