@@ -17,6 +17,8 @@ from sandbox.clock import Clock, wall_clock
 from sandbox.context import Sandbox, read_config, sandbox
 from sandbox.controls import controls
 from sandbox.faults import Platform, Severed, Switchboard
+from sandbox.intacct import api as intacct_api
+from sandbox.intacct import by_hand_api as intacct_by_hand_api
 from sandbox.intacct import oauth as intacct_oauth
 from sandbox.intacct import pages as intacct_pages
 from sandbox.intacct import register_pages as intacct_register_pages
@@ -35,6 +37,8 @@ PARTS = (
     pages.pages,
     register_pages.registers,
     intacct_oauth.oauth,
+    intacct_api.api,
+    intacct_by_hand_api.by_hand,
     intacct_pages.pages,
     intacct_register_pages.registers,
 )

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.faults import Platform
-from sandbox.intacct import books, grants
+from sandbox.intacct import books, grants, replays
 from sandbox.intacct.answers import FAULT_ANSWERS, answer_status
 from sandbox.store import Store
 
 API_PREFIX = "/intacct/ia/api/v1"
-SCHEMAS = (grants.SCHEMA, books.SCHEMA)
+SCHEMAS = (grants.SCHEMA, books.SCHEMA, replays.SCHEMA)
 # What Sage's documents leave open; the first value of each is in force at first.
 SETTINGS: Mapping[str, tuple[Any, ...]] = {
     **grants.SETTINGS,

@@ -110,18 +110,18 @@ def refuse(refusal: Refused) -> tuple[Response, int]:
 
 
 def error_body(refusal: Refused) -> Json:
-    error, meta = refusal.document(), meta_of(0, 1)
-    nesting = refusal.nesting or sandbox().switchboard.settings["error_nesting"]
+    return error_envelope(refusal.document(), refusal.nesting)
+
+
+def error_envelope(error: Json, nesting: str = "") -> Json:
+    """Around an error, which stands where the setting says when no nesting is given."""
+    nesting = nesting or sandbox().switchboard.settings["error_nesting"]
+    meta = meta_of(0, 1)
     if nesting == GATEWAY:
         return {"error": error}
-    return (
-        {"ia::error": error, "ia::meta": meta}
-        if nesting == BARE
-        else {
-            "ia::result": {"ia::error": error},
-            "ia::meta": meta,
-        }
-    )
+    if nesting == BARE:
+        return {"ia::error": error, "ia::meta": meta}
+    return {"ia::result": {"ia::error": error}, "ia::meta": meta}
 
 
 def meta_of(good: int, bad: int = 0) -> Json:
@@ -129,12 +129,12 @@ def meta_of(good: int, bad: int = 0) -> Json:
 
 
 def answer_status(status: int) -> Response:
-    shown, status = refuse(_by_status(status))
+    shown, status = refuse(by_status(status))
     shown.status_code = status
     return shown
 
 
-def _by_status(status: int) -> Refused:
+def by_status(status: int) -> Refused:
     """503 has no code of its own that is known."""
     known = {
         400: Refused(400, "invalidRequest", "The request could not be read", "REST-1028"),

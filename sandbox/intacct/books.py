@@ -18,25 +18,28 @@ from sandbox.store import Store
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS intacct_record (
-    company_id TEXT NOT NULL, kind TEXT NOT NULL, key INTEGER NOT NULL, shown TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY, company_id TEXT NOT NULL, kind TEXT NOT NULL, key INTEGER NOT NULL, shown TEXT NOT NULL,
     id TEXT GENERATED ALWAYS AS (json_extract(shown, '$.id')) STORED,
     entity TEXT GENERATED ALWAYS AS (coalesce(json_extract(shown, '$.entity.id'), '')) STORED,
     modified TEXT GENERATED ALWAYS AS (json_extract(shown, '$.audit.modifiedDateTime')) STORED,
     number TEXT GENERATED ALWAYS AS (json_extract(shown, '$.invoiceNumber')) STORED,
     reference TEXT GENERATED ALWAYS AS (json_extract(shown, '$.referenceNumber')) STORED,
-    customer TEXT GENERATED ALWAYS AS (json_extract(shown, '$.customer.id')) STORED,
-    PRIMARY KEY (company_id, kind, key)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS intacct_id ON intacct_record (company_id, kind, id, entity);
+    state TEXT GENERATED ALWAYS AS (json_extract(shown, '$.state')) STORED,
+    customer TEXT GENERATED ALWAYS AS (json_extract(shown, '$.customer.id')) STORED
+);
+CREATE UNIQUE INDEX IF NOT EXISTS intacct_key ON intacct_record (company_id, kind, key, entity);
+CREATE INDEX IF NOT EXISTS intacct_id ON intacct_record (company_id, kind, id, key, entity);
+CREATE INDEX IF NOT EXISTS intacct_number ON intacct_record (company_id, kind, number, key, entity);
+CREATE INDEX IF NOT EXISTS intacct_reference ON intacct_record (company_id, kind, reference, key, entity);
+CREATE INDEX IF NOT EXISTS intacct_customer ON intacct_record (company_id, kind, customer, key, entity);
+CREATE INDEX IF NOT EXISTS intacct_state ON intacct_record (company_id, kind, state, key, entity);
 CREATE INDEX IF NOT EXISTS intacct_modified ON intacct_record (company_id, kind, modified, key, entity);
-CREATE INDEX IF NOT EXISTS intacct_number ON intacct_record (company_id, kind, number, entity);
-CREATE INDEX IF NOT EXISTS intacct_reference ON intacct_record (company_id, kind, reference, entity);
-CREATE INDEX IF NOT EXISTS intacct_customer ON intacct_record (company_id, kind, customer, entity);
 CREATE TABLE IF NOT EXISTS intacct_counter (
     company_id TEXT NOT NULL, name TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (company_id, name)
 );
 CREATE TABLE IF NOT EXISTS intacct_condition (company_id TEXT PRIMARY KEY, held TEXT NOT NULL);
 """
+LINES = "intacct_record, json_each(shown, '$.lines') AS line"
 FIRST_NUMBER = 1001
 FIRST_KEYS = {kinds.INVOICE: 5001, kinds.INVOICE_LINE: 20001}
 
@@ -69,9 +72,9 @@ class Books:
             raise LookupError(f"no company {self.company_id}")
         return company
 
-    def whole(self) -> "Books":
-        """The same company's books with every entity's records."""
-        return Books(self._store, self.company_id)
+    def at(self, entity_id: str | None) -> "Books":
+        """The same company's books as one entity has them; all of them for the top level."""
+        return Books(self._store, self.company_id, entity_id or "")
 
     def get(self, kind: str, key: object) -> Json | None:
         return self._one(kind, "key = ?", str(key))
@@ -84,6 +87,17 @@ class Books:
         where, values = self._where(kind, search)
         query = f"SELECT shown FROM intacct_record WHERE {where} ORDER BY {search.order} LIMIT ? OFFSET ?"  # noqa: S608
         return [json.loads(row["shown"]) for row in self.rows(query, [*values, limit, offset])]
+
+    def find_lines(self, search: Search, limit: int, offset: int) -> list[tuple[Json, Json]]:
+        """Lines of invoices, each with its invoice; in a condition `line.value` is the line."""
+        where, values = self._where(kinds.INVOICE, search)
+        query = f"SELECT shown, line.value AS line FROM {LINES} WHERE {where} ORDER BY {search.order} LIMIT ? OFFSET ?"  # noqa: S608
+        rows = self.rows(query, [*values, limit, offset])
+        return [(json.loads(row["shown"]), json.loads(row["line"])) for row in rows]
+
+    def count_lines(self, search: Search) -> int:
+        where, values = self._where(kinds.INVOICE, search)
+        return int(self.rows(f"SELECT COUNT(*) AS found FROM {LINES} WHERE {where}", values)[0]["found"])  # noqa: S608
 
     def count(self, kind: str, search: Search) -> int:
         where, values = self._where(kind, search)
@@ -160,13 +174,6 @@ class Books:
             conditions.append("entity IN ('', ?)")
             values.append(self.entity_id)
         return " AND ".join([*conditions, *search.conditions]), [*values, *search.values]
-
-
-def company_of(store: Store, key: str) -> str | None:
-    """Whose invoice it is."""
-    search = Search()
-    search.add("key = ?", key)
-    return next((each.id for each in COMPANIES if Books(store, each.id).count(kinds.INVOICE, search)), None)
 
 
 def _text(document: Mapping[str, Any]) -> str:

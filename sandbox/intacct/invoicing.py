@@ -134,7 +134,7 @@ def refusal(method: str, message: str) -> Refused:
 
 def _read_again(books: Books, invoice: Json, payload: Json, *, draft: bool) -> Json:
     """What the API never shows of an invoice, its subtotal lines, stays as it is. Raises Refused."""
-    contents = read_invoice(books, payload, "PATCH", draft=draft)
+    contents = read_invoice(books.at(invoice["entity"]["id"]), payload, "PATCH", draft=draft)
     unseen = [line for line in invoice["lines"] if line["isSubtotal"] is not None]
     return with_sums({**contents, "lines": [*contents["lines"], *unseen]})
 

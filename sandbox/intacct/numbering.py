@@ -50,7 +50,7 @@ def _held(books: Books, number: str) -> dict[str, str]:
     """Customer by key of every invoice of the company that has the number."""
     search = Search()
     search.add("number = ?", number)
-    return {each["key"]: each["customer"]["id"] for each in books.whole().find(INVOICE, search)}
+    return {each["key"]: each["customer"]["id"] for each in books.at("").find(INVOICE, search)}
 
 
 def _refusal(message: str, correction: str) -> Refused:
