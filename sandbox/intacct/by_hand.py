@@ -54,9 +54,9 @@ def edit(books: Books, key: str, changes: Mapping[str, Any], now: datetime) -> J
 
 def pay(books: Books, key: str, given: Mapping[str, Any], now: datetime) -> Json:
     """`amount`, all that is due without one, and the `date`. Raises Refused."""
-    amount, day = given.get("amount"), given.get("date")
+    amount = given.get("amount")
     received = None if amount in (None, "", True) else typed_amount(amount)
-    return invoicing.pay(books, key, received, date.fromisoformat(day) if day else now.date(), now)
+    return invoicing.pay(books, key, received, _typed_day(given, now), now)
 
 
 def unpay(books: Books, key: str, given: Mapping[str, Any], now: datetime) -> Json:
@@ -66,8 +66,8 @@ def unpay(books: Books, key: str, given: Mapping[str, Any], now: datetime) -> Js
 
 def reverse(books: Books, key: str, given: Mapping[str, Any], now: datetime) -> Json:
     """Raises Refused."""
-    day = str(given.get("date") or now.date().isoformat())
-    return invoicing.reverse(books, key, day, str(given.get("memo") or ""), now)
+    day = _typed_day(given, now)
+    return invoicing.reverse(books, key, day.isoformat(), str(given.get("memo") or ""), now)
 
 
 def submit(books: Books, key: str, _given: Mapping[str, Any], now: datetime) -> Json:
@@ -110,6 +110,14 @@ def typed_amount(typed: object) -> Decimal:
     if not amount.is_finite():
         raise invalid_payload([wrong(f"{typed} is not an amount", "/amount")])
     return amount
+
+
+def _typed_day(given: Mapping[str, Any], now: datetime) -> date:
+    """The `date`, today without one. Raises Refused."""
+    try:
+        return date.fromisoformat(str(given.get("date") or now.date()))
+    except ValueError:
+        raise invalid_payload([wrong(f"{given['date']} is not a date, such as 2026-10-01", "/date")]) from None
 
 
 def _payload(books: Books, entry: Mapping[str, Any]) -> Json:

@@ -1,17 +1,17 @@
 """The pages of customers, GL accounts and settings of a company, and what a person changes on them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox.context import sandbox
 from sandbox.intacct import SETTINGS
-from sandbox.intacct.catalogue import Json
+from sandbox.intacct.answers import Json, Refused
 from sandbox.intacct.kinds import ACCOUNT, CUSTOMER, ENTITY
-from sandbox.intacct.pages import asked_company, books_here, render
+from sandbox.intacct.pages import asked_company, books_here, plain_texts, render
+from sandbox.intacct.report import change_books
 
 registers = Blueprint("intacct_registers", __name__, url_prefix="/intacct")
 
@@ -48,11 +48,7 @@ def customers() -> str:
 
 @registers.post("/customers/<id>")
 def change_customer(id: str) -> AnyResponse:
-    form = request.form
-    changes: Json = {"status": form["status"]} if form.get("status") in ("active", "inactive") else {}
-    if "isOnHold" in form:
-        changes["isOnHold"] = form["isOnHold"] == "true"
-    _change(CUSTOMER, id, changes)
+    _change(customer={"id": id, **_posted("status", "isOnHold")})
     return _go_to(".customers")
 
 
@@ -63,18 +59,13 @@ def accounts() -> str:
 
 @registers.get("/accounts/<id>")
 def account(id: str) -> str:
-    return render("account", asked_company(), account=_held(ACCOUNT, id), dimensions=DIMENSIONS)
+    return render("account", asked_company(), account=_held(id), dimensions=DIMENSIONS)
 
 
 @registers.post("/accounts/<id>")
 def change_account(id: str) -> AnyResponse:
-    form = request.form
-    changes: Json = {"status": form["status"]} if form.get("status") in ("active", "inactive") else {}
-    if "disallowDirectPosting" in form:
-        changes["disallowDirectPosting"] = form["disallowDirectPosting"] == "true"
-    required = {name: form[name] == "true" for name in DIMENSIONS if name in form}
-    changes["requireDimensions"] = {**_held(ACCOUNT, id)["requireDimensions"], **required}
-    _change(ACCOUNT, id, changes)
+    required = _posted(*DIMENSIONS)
+    _change(account={"id": id, **_posted("status", "disallowDirectPosting"), "requireDimensions": required})
     return _go_to(".accounts")
 
 
@@ -93,22 +84,11 @@ def settings() -> str:
 @registers.post("/settings")
 def change_settings() -> AnyResponse:
     """An emptied day changes nothing: books are always open from some day on."""
-    form, books = request.form, books_here()
     with sandbox().store.transaction():
-        for entity in books.all(ENTITY):
-            if day := form.get(f"open_books_start-{entity['id']}"):
-                _change(ENTITY, entity["id"], {"openBooksStartDate": day})
-        held = books.conditions()
-        day = form.get("open_books_start") or held.open_books_start
-        labels, authorised = form.get("use_account_labels"), form.get("client_authorised")
-        books.set_conditions(
-            replace(
-                held,
-                open_books_start=day,
-                use_account_labels=held.use_account_labels if labels is None else labels == "true",
-                client_authorised=held.client_authorised if authorised is None else authorised == "true",
-            )
-        )
+        for entity_id in ("", *asked_company().entities):
+            if day := request.form.get(f"open_books_start-{entity_id}"):
+                _change(open_books_start={"entity": entity_id, "date": day})
+        _change(**_posted("use_account_labels", "client_authorised"))
     return _go_to(".settings")
 
 
@@ -128,16 +108,28 @@ def _switch(name: str) -> dict[str, Any]:
     return {"name": name, "label": label, "value": str(value), "choices": choices}
 
 
-def _change(kind: str, id: str, changes: Json) -> None:
-    with sandbox().store.transaction():
-        books_here().put(kind, {**_held(kind, id), **changes}, sandbox().now())
+@registers.errorhandler(Refused)
+def refused(refusal: Refused) -> tuple[str, int]:
+    message = " ".join(plain_texts(refusal))
+    return render_template("problem.html", title="This can't be done", message=message), refusal.status
 
 
-def _held(kind: str, id: str) -> Json:
-    record = books_here().find_id(kind, id)
-    if record is None:
-        abort(404, "There is no such record in these books.")
-    return record
+def _change(**orders: Any) -> None:
+    """Raises Refused."""
+    change_books({"company": asked_company().id, **orders})
+
+
+def _posted(*names: str) -> dict[str, Any]:
+    """Those that the form carries; “true” and “false” are what they say."""
+    plain: dict[str, bool] = {"true": True, "false": False}
+    return {name: plain.get(request.form[name], request.form[name]) for name in names if name in request.form}
+
+
+def _held(id: str) -> Json:
+    account = books_here().find_id(ACCOUNT, id)
+    if account is None:
+        abort(404, "There is no such account in these books.")
+    return account
 
 
 def _go_to(endpoint: str) -> AnyResponse:

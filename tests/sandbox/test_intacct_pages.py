@@ -243,7 +243,7 @@ def test_with_account_labels_lines_name_a_label(stranger: Visitor) -> None:
 
 
 def test_saving_the_settings_untouched_changes_nothing(stranger: Visitor) -> None:
-    send(stranger, "/settings", open_books_start="2026-01-01", client_authorised="false")
+    send(stranger, "/settings", **{"open_books_start-": "2026-01-01", "client_authorised": "false"})
     before = company_books(stranger)["conditions"]
     assert (before["open_books_start"], before["client_authorised"]) == ("2026-01-01", False)
     answer = requests.get(f"{stranger.url}/intacct/settings", timeout=10).text
@@ -262,6 +262,26 @@ def test_the_switches_are_shown_and_set(stranger: Visitor) -> None:
     assert settings == {**settings, "sequence": "off", "token_life": 21600, "error_nesting": "result"}
     refused = send(stranger, "/invoices/new", customer="CUST-001", **{"amount-0": "1", "account-0": "4060"})
     assert "Invoice number is required." in refused.text
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/customers/CUST-001", {"status": "asleep"}),
+        ("/accounts/4060", {"location": "perhaps"}),
+        ("/settings", {"open_books_start-": "soon"}),
+    ],
+)
+def test_what_no_form_offers_is_refused_on_a_page(stranger: Visitor, path: str, form: dict[str, str]) -> None:
+    answer = send(stranger, path, **form)
+    assert answer.status_code == 400
+    assert "This can" in answer.text
+
+
+def test_a_day_that_is_none_reverses_nothing(stranger: Visitor) -> None:
+    key = enter(stranger)
+    assert "soon is not a date" in do(stranger, key, "reverse", date="soon").text
+    assert held(stranger, key)["state"] == "posted"
 
 
 def test_what_is_typed_never_becomes_markup_and_no_page_needs_a_script(stranger: Visitor) -> None:
