@@ -50,7 +50,7 @@ class Search:
 
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
-    order: str = "key"
+    order: str = "intacct_record.key"
 
     def add(self, condition: str, *values: Any) -> None:
         self.conditions.append(f"({condition})")

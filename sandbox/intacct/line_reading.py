@@ -10,8 +10,9 @@ from sandbox.intacct.references import Desk, reference
 from sandbox.intacct.sums import money_text, pennies
 
 NAMED = {"class": "Class", "costType": "Cost Type"}
-OVERRIDE = (
-    "Currently, we cannot create the transaction. It requires configuration changes or user permissions:"
+OVERRIDE = "Currently, we cannot create the transaction."
+ALLOW_OVERRIDE = (
+    "This transaction requires configuration changes or user permissions:"
     " enable GL account override, or allow AP or AR account override."
 )
 
@@ -56,7 +57,7 @@ def _read_label(desk: Desk, line: Mapping[str, Any], target: str) -> Json | None
 def _read_account(desk: Desk, line: Mapping[str, Any], target: str, label: Json | None) -> Json | None:
     given = line.get("glAccount")
     if given and desk.conditions.use_account_labels:
-        desk.note(OVERRIDE, f"{target}/glAccount", error_id="AR-0279")
+        desk.note(OVERRIDE, f"{target}/glAccount", error_id="AR-0279", correction=ALLOW_OVERRIDE)
         return None
     if label is not None:
         return desk.books.find_id(kinds.ACCOUNT, label["glAccount"]["id"])
@@ -109,6 +110,8 @@ def _read_tax(
 ) -> Json | None:
     """Tax that isn't sent is worked out."""
     where = f"{target}/orderEntryTaxDetail"
+    if not entry.get("orderEntryTaxDetail"):
+        desk.note("Tax detail is required in every tax entry.", where)
     message = "Tax detail '{}' is not valid."
     detail = desk.find_active(kinds.TAX_DETAIL, entry.get("orderEntryTaxDetail"), where, message)
     if detail is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.intacct.answers import Json, Problem
+from sandbox.intacct.answers import GENERIC, Json, Problem
 from sandbox.intacct.books import Books
 from sandbox.intacct.conditions import Conditions
 
@@ -16,9 +16,8 @@ class Desk:
         self.conditions: Conditions = books.conditions()
         self.problems: list[Problem] = []
 
-    def note(self, message: str, target: str, *, error_id: str = "", correction: str = "") -> None:
-        problem = Problem(message, target, correction=correction)
-        self.problems.append(Problem(message, target, error_id, correction=correction) if error_id else problem)
+    def note(self, message: str, target: str, *, error_id: str = GENERIC, correction: str = "") -> None:
+        self.problems.append(Problem(message, target, error_id, correction=correction))
 
     def find(self, kind: str, given: Mapping[str, Any] | None, target: str, message: str) -> Json | None:
         """The record referred to, None when nothing is; the message has a place for what was sent."""
