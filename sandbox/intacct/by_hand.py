@@ -120,6 +120,14 @@ def _typed_day(given: Mapping[str, Any], now: datetime) -> date:
         raise invalid_payload([wrong(f"{given['date']} is not a date, such as 2026-10-01", "/date")]) from None
 
 
+def typed_day(typed: object, now: datetime) -> date:
+    """Today when nothing was typed. Raises Refused."""
+    try:
+        return date.fromisoformat(str(typed)) if typed else now.date()
+    except ValueError:
+        raise invalid_payload([wrong(f"{typed} is not a date", "/date")]) from None
+
+
 def _payload(books: Books, entry: Mapping[str, Any]) -> Json:
     payload: Json = {field: entry[word] for word, field in HEADER.items() if entry.get(word)}
     payload |= {HEADER[word]: "" for word in ("reference", "description") if entry.get(word) == ""}

@@ -29,7 +29,7 @@ def perform(call: Call, one: Callable[[Call], Answer]) -> Answer:
             answers.append(refused(unprocessed()))
             continue
         answers.append(_perform_one(call, request, key, results, one))
-        results[request.get("resultReference", "")] = answers[-1].result
+        results[str(request.get("resultReference"))] = answers[-1].result
     bad = sum(not each.good for each in answers)
     items = [{**each.item(), "ia::headers": dict(each.headers)} for each in answers]
     return Answer(status=207 if bad else 200, result=items, meta=meta_of(len(answers) - bad, bad))

@@ -97,6 +97,8 @@ def _check_keys(body: Any) -> None:
     if not isinstance(body, dict):
         raise refused("The query is not an object")
     parameters = body.get("filterParameters", {})
+    if not isinstance(parameters, dict):
+        raise refused("filterParameters is an object", "/filterParameters")
     strange = [*(body.keys() - set(KEYS)), *(parameters.keys() - set(PARAMETERS))]
     if strange:
         raise invalid_payload([wrong(f"Unrecognized key {each} in query payload") for each in sorted(strange)])

@@ -1,11 +1,13 @@
 """What a person does in the pretend Intacct, and all of its books as one answer."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.sandbox.intacct_application import Application
+from tests.sandbox.intacct_application import Application, invoice
+from tests.sandbox.visitor import MovableClock, serve
 
 
 def test_an_invoice_entered_with_nothing_said_is_a_whole_one(application: Application) -> None:
@@ -76,6 +78,11 @@ def test_no_more_than_is_due_can_be_paid(application: Application, amount: str) 
 
 def test_an_amount_that_is_none_is_400(application: Application) -> None:
     assert application.by_hand(f"/{application.create()}/pay", amount="lots").status_code == 400
+
+
+@pytest.mark.parametrize("deed", ["pay", "reverse"])
+def test_a_date_that_is_none_is_400(application: Application, deed: str) -> None:
+    assert application.by_hand(f"/{application.create()}/{deed}", date="soon").status_code == 400
 
 
 def test_a_draft_is_not_paid_but_submitted(application: Application) -> None:
@@ -172,6 +179,19 @@ def test_the_books_show_whose_key_an_invoice_was_sent_with(application: Applicat
     key = application.create()
     held = application.held()[0]
     assert (held["key"], held["idempotency_key"], held["payments"]) == (key, None, [])
+
+
+def test_a_restart_keeps_books_keys_and_tokens(tmp_path: Path, clock: MovableClock) -> None:
+    first = serve(tmp_path, clock)
+    application = Application(first.url, clock)
+    application.connect_as()
+    application.send(invoice(), "key-1")
+    first.stop()
+    second = serve(tmp_path, clock)
+    again = Application(second.url, clock, application.access)
+    assert again.send(invoice(), "key-1").json()["ia::result"]["key"] == "5001"
+    assert [each["invoiceNumber"] for each in again.held()] == ["SI-1001"]
+    second.stop()
 
 
 def test_a_reset_gives_fresh_books(application: Application) -> None:

@@ -118,6 +118,7 @@ def test_pages_tell_where_the_next_one_starts(application: Application, three: l
     ("changes", "message"),
     [
         ({"includePrivate": True}, "Unrecognized key includePrivate in query payload"),
+        ({"filterParameters": []}, "filterParameters is an object"),
         ({"filterParameters": {"fuzzy": True}}, "Unrecognized key fuzzy in query payload"),
         ({"object": "accounts-receivable/unicorn"}, "accounts-receivable/unicorn is not a valid object"),
         ({"fields": []}, "fields is an array of names"),
