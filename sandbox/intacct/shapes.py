@@ -1,5 +1,6 @@
 """Records as the API shows them: nested for a single one, flat rows with dotted names for a query."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,4 +42,4 @@ def value_at(record: Mapping[str, Any], path: str) -> Any:
 def _with_rate(currency: Json) -> Json:
     """A rate is a JSON number at Intacct; money is not."""
     exchange = currency["exchangeRate"]
-    return {**currency, "exchangeRate": {**exchange, "rate": float(exchange["rate"])}}
+    return {**currency, "exchangeRate": {**exchange, "rate": json.loads(exchange["rate"])}}
