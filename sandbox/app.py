@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -9,21 +10,25 @@ from flask import Flask, Response, abort, g, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from sandbox import accounting
+from sandbox import accounting, intacct, reports
 from sandbox.accounting import invoices_api, items_api, oauth, pages, reference_api, register_pages, report
-from sandbox.accounting.answers import answer_status
 from sandbox.accounting.catalogue import PEOPLE
 from sandbox.clock import Clock, wall_clock
 from sandbox.context import Sandbox, read_config, sandbox
 from sandbox.controls import controls
-from sandbox.faults import Severed, Switchboard
+from sandbox.faults import Platform, Severed, Switchboard
+from sandbox.intacct import api as intacct_api
+from sandbox.intacct import by_hand_api as intacct_by_hand_api
+from sandbox.intacct import oauth as intacct_oauth
+from sandbox.intacct import pages as intacct_pages
+from sandbox.intacct import register_pages as intacct_register_pages
+from sandbox.intacct.people import PEOPLE as INTACCT_PEOPLE
 from sandbox.journal import Journal
 from sandbox.store import Store
 
-# Calls made by programs, not people: these are written in the journal and can be made to fail.
-MACHINE_PATHS = (accounting.API_PREFIX, "/accounting/token", "/accounting/revoke")
 PARTS = (
     controls,
+    reports.reports,
     oauth.oauth,
     reference_api.api,
     items_api.api,
@@ -31,19 +36,25 @@ PARTS = (
     report.report,
     pages.pages,
     register_pages.registers,
+    intacct_oauth.oauth,
+    intacct_api.api,
+    intacct_by_hand_api.by_hand,
+    intacct_pages.pages,
+    intacct_register_pages.registers,
 )
+PLATFORMS = (accounting, intacct)
 
 
 def create_app(directory: Path, clock: Clock = wall_clock) -> Flask:
     """Opens or makes the books in the directory. Raises OSError or sqlite3.Error when they can't be kept there."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    store = Store(directory, accounting.SCHEMAS)
-    accounting.open_books(store, clock())
+    store = Store(directory, [schema for each in PLATFORMS for schema in each.SCHEMAS])
+    _open_books(store, clock)
     app.extensions["sandbox"] = Sandbox(
         config=read_config(os.environ),
         store=store,
-        switchboard=Switchboard(accounting.platform(store)),
+        switchboard=Switchboard([each.platform(store) for each in PLATFORMS]),
         journal=Journal(),
         clock=clock,
         renew=lambda: _renew(store, clock),
@@ -60,18 +71,24 @@ def create_app(directory: Path, clock: Clock = wall_clock) -> Flask:
 def _renew(store: Store, clock: Clock) -> None:
     with store.transaction():
         store.clear()
-        accounting.open_books(store, clock())
+        _open_books(store, clock)
+
+
+def _open_books(store: Store, clock: Clock) -> None:
+    for platform in PLATFORMS:
+        platform.open_books(store, clock())
 
 
 def _front() -> str:
-    return render_template("front.html", people=PEOPLE)
+    return render_template("front.html", people=PEOPLE, intacct_people=INTACCT_PEOPLE)
 
 
 def _arrive() -> Response | None:
     g.request_id = str(uuid4())
     if request.method not in ("GET", "HEAD", "OPTIONS") and _from_elsewhere():
         abort(403, "This was sent from another site's page.")
-    if not request.path.startswith(MACHINE_PATHS):
+    g.platform = sandbox().switchboard.platform_of(request.path)
+    if g.platform is None:
         return None
     at = sandbox().now().isoformat()
     g.entry = sandbox().journal.arrived(request, at=at, request_id=g.request_id)
@@ -79,13 +96,13 @@ def _arrive() -> Response | None:
     if g.fault is None:
         return None
     g.entry["fault"] = g.fault.kind
-    return sandbox().switchboard.before(g.fault)
+    return sandbox().switchboard.before(g.fault, g.platform)
 
 
 def _leave(response: Response) -> Response:
     fault = g.get("fault")
     if fault is not None:
-        response = sandbox().switchboard.after(fault, response)
+        response = sandbox().switchboard.after(fault, g.platform, response)
     if "entry" in g and not isinstance(response, Severed):
         g.entry["status"] = response.status_code
     if "business_echo" in g:
@@ -106,8 +123,8 @@ def _from_elsewhere() -> bool:
 
 def _http_error(error: HTTPException) -> AnyResponse:
     status = error.code or 500
-    if request.path.startswith(MACHINE_PATHS):
-        return answer_status(status)
+    if g.get("platform") is not None:
+        return cast(Platform, g.platform).answer_status(status)
     if request.path.startswith("/_"):
         return Response(f"{error.description}\n", status=status, content_type="text/plain; charset=utf-8")
     page = render_template("problem.html", title=error.name, message=error.description)

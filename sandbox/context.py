@@ -20,6 +20,8 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 class Config:
     client_id: str
     client_secret: str
+    intacct_client_id: str
+    intacct_client_secret: str
     client_name: str
     redirect_uris: frozenset[str]
     host_open: bool
@@ -36,6 +38,8 @@ def read_config(environ: Mapping[str, str]) -> Config:
     return Config(
         client_id=environ.get("SANDBOX_CLIENT_ID", "reflow-sandbox"),
         client_secret=environ.get("SANDBOX_CLIENT_SECRET", "reflow-sandbox-secret"),
+        intacct_client_id=environ.get("SANDBOX_INTACCT_CLIENT_ID", "reflow-intacct"),
+        intacct_client_secret=environ.get("SANDBOX_INTACCT_CLIENT_SECRET", "reflow-intacct-secret"),
         client_name=environ.get("SANDBOX_CLIENT_NAME", "Reflow"),
         redirect_uris=frozenset(uri.strip() for uri in listed if uri.strip()),
         host_open=bool(environ.get("SANDBOX_HOST_OPEN")),

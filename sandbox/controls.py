@@ -24,8 +24,9 @@ def health() -> Response:
 
 @controls.get("/_faults")
 def show_faults() -> Response:
+    """`?platform=` chooses whose settings are shown; the faults are everybody's."""
     board = sandbox().switchboard
-    return jsonify({"faults": board.standing(), "settings": board.settings})
+    return jsonify({"faults": board.standing(), "settings": board.settings_of(request.args.get("platform"))})
 
 
 @controls.post("/_faults")

@@ -1,7 +1,7 @@
 """The switches with which a person or a test makes the sandbox misbehave on purpose."""
 
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from threading import Event, Lock
@@ -11,17 +11,14 @@ from uuid import uuid4
 from flask import Response, g
 
 HOLD_LIMIT_SECONDS = 120
-METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 # Kinds that act before the work is done, after it, or either way ("commit": false puts them before).
 BEFORE = frozenset({"busy", "unavailable", "refused", "dropped", "slow"})
 AFTER = frozenset({"lost", "hold", "wrong_business"})
 EITHER = frozenset({"error", "garbage"})
-KINDS = BEFORE | AFTER | EITHER
-
-SETTINGS: Mapping[str, tuple[Any, ...]] = {
-    "search": ("substring", "prefix", "exact", "off", "none"),
-    "remember_refusals": (False, True),
-}
+# Kinds that a platform's own code looks for while it does the work.
+WITHIN = frozenset({"number_unread", "key_in_use"})
+KINDS = BEFORE | AFTER | EITHER | WITHIN
 
 
 class BadOrder(ValueError):
@@ -32,16 +29,16 @@ class BadOrder(ValueError):
 class Fault:
     kind: str
     method: str
-    prefix: str
+    prefixes: tuple[str, ...]
     times: int | None
     options: Mapping[str, Any]
 
     def meets(self, method: str, path: str) -> bool:
-        return self.method in ("", method) and path.startswith(self.prefix)
+        return self.method in ("", method) and path.startswith(self.prefixes)
 
     @property
     def commits(self) -> bool:
-        return self.kind in AFTER or (self.kind in EITHER and self.options.get("commit", True) is True)
+        return self.kind in AFTER | WITHIN or (self.kind in EITHER and self.options.get("commit", True) is True)
 
 
 class Severed(Response):
@@ -56,33 +53,56 @@ class Severed(Response):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What a platform lends the switchboard: its paths, its error answers, and its deeds done at once."""
+    """What a platform lends the machinery: its paths, its error answers, its settings, and its deeds done at once.
 
-    default_prefix: str
+    Calls to the token paths fail only when a fault names them; of a setting's values the first is in force at first,
+    and one named in `counts` also takes any whole number from 1.
+    """
+
+    name: str
+    api_paths: tuple[str, ...]
+    token_paths: tuple[str, ...]
+    answer_status: Callable[[int], Response]
     answers: Mapping[str, Callable[[Mapping[str, Any]], Response]]
     deeds: Mapping[str, Callable[[], None]]
+    settings: Mapping[str, tuple[Any, ...]]
+    counts: frozenset[str] = frozenset()
+
+    def owns(self, path: str) -> bool:
+        return path.startswith(self.api_paths + self.token_paths)
 
 
 class Switchboard:
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+    def __init__(self, platforms: Sequence[Platform]) -> None:
+        self._platforms = {each.name: each for each in platforms}
+        self._deeds = {name: deed for each in platforms for name, deed in each.deeds.items()}
+        self._choices = {name: values for each in platforms for name, values in each.settings.items()}
+        self._counts = frozenset().union(*(each.counts for each in platforms))
         self._lock = Lock()
         self._faults: list[Fault] = []
         self._released = Event()
         self.settings: dict[str, Any] = {}
         self._default_settings()
 
+    def platform_of(self, path: str) -> Platform | None:
+        """Whose call this is: one made by a program, which is journaled and can be made to fail."""
+        return next((each for each in self._platforms.values() if each.owns(path)), None)
+
+    def settings_of(self, name: str | None) -> dict[str, Any]:
+        """The settings of a platform, the first one's when none is named. Raises BadOrder."""
+        return {each: self.settings[each] for each in self._named(name).settings}
+
     def order(self, order: Mapping[str, Any]) -> None:
         """Sets a switch. Raises BadOrder."""
         kind = str(order.get("kind"))
         if kind == "setting":
             self._set(order.get("name"), order.get("value"))
-        elif kind in self._platform.deeds:
-            self._platform.deeds[kind]()
+        elif kind in self._deeds:
+            self._deeds[kind]()
         elif kind in KINDS:
-            self._add(read_fault(order, self._platform.default_prefix))
+            self._add(read_fault(order, self._named(order.get("platform")).api_paths))
         else:
-            known = ", ".join(sorted({*KINDS, *self._platform.deeds, "setting"}))
+            known = ", ".join(sorted({*KINDS, *self._deeds, "setting"}))
             raise BadOrder(f"Unknown kind {kind!r}. Known kinds: {known}.")
 
     def take(self, method: str, path: str) -> Fault | None:
@@ -94,24 +114,24 @@ class Switchboard:
                 self._faults = [each for each in self._faults if each.times != 0]
             return fault
 
-    def before(self, fault: Fault) -> Response | None:
+    def before(self, fault: Fault, platform: Platform) -> Response | None:
         if fault.commits:
             return None
         if fault.kind == "slow":
             self._released.wait(fault.options["seconds"])
             return None
-        return Severed() if fault.kind == "dropped" else self._platform.answers[fault.kind](fault.options)
+        return Severed() if fault.kind == "dropped" else platform.answers[fault.kind](fault.options)
 
-    def after(self, fault: Fault, response: Response) -> Response:
+    def after(self, fault: Fault, platform: Platform, response: Response) -> Response:
         if not fault.commits:
             return response
         if fault.kind == "lost":
             return Severed()
         if fault.kind in EITHER:
-            return self._platform.answers[fault.kind](fault.options)
+            return platform.answers[fault.kind](fault.options)
         if fault.kind == "hold":
             self._released.wait(HOLD_LIMIT_SECONDS)
-        else:
+        elif fault.kind == "wrong_business":
             g.business_echo = uuid4().hex
         return response
 
@@ -130,7 +150,7 @@ class Switchboard:
     def standing(self) -> list[dict[str, Any]]:
         with self._lock:
             return [
-                {"kind": each.kind, "on": f"{each.method} {each.prefix}".strip(), "times": each.times}
+                {"kind": each.kind, "on": f"{each.method} {', '.join(each.prefixes)}".strip(), "times": each.times}
                 for each in self._faults
             ]
 
@@ -138,25 +158,34 @@ class Switchboard:
         with self._lock:
             self._faults.append(fault)
 
+    def _named(self, name: object) -> Platform:
+        platform = next(iter(self._platforms.values())) if name is None else self._platforms.get(str(name))
+        if platform is None:
+            raise BadOrder(f"Unknown platform {name!r}. Known platforms: {', '.join(self._platforms)}.")
+        return platform
+
     def _set(self, name: Any, value: Any) -> None:
-        if name not in SETTINGS:
-            raise BadOrder(f"Unknown setting {name!r}. Known settings: {', '.join(SETTINGS)}.")
-        if value not in SETTINGS[name]:
-            allowed = ", ".join(repr(each) for each in SETTINGS[name])
-            raise BadOrder(f"The setting {name!r} takes one of: {allowed}.")
+        if name not in self._choices:
+            raise BadOrder(f"Unknown setting {name!r}. Known settings: {', '.join(self._choices)}.")
+        if value not in self._choices[name] and str(value) in self._choices[name]:
+            value = str(value)  # "409" may come as a number
+        if value not in self._choices[name] and not (name in self._counts and _is_count(value)):
+            allowed = ", ".join(repr(each) for each in self._choices[name])
+            more = ", or another whole number from 1" if name in self._counts else ""
+            raise BadOrder(f"The setting {name!r} takes one of: {allowed}{more}.")
         self.settings[name] = value
 
     def _default_settings(self) -> None:
-        self.settings.update({name: values[0] for name, values in SETTINGS.items()})
+        self.settings.update({name: values[0] for name, values in self._choices.items()})
 
 
-def read_fault(order: Mapping[str, Any], default_prefix: str) -> Fault:
+def read_fault(order: Mapping[str, Any], default_prefixes: tuple[str, ...]) -> Fault:
     times = order.get("times", 1)
     if not (times is None or _is_count(times)):
         raise BadOrder("“times” is a whole number from 1, or null for “until cleared”.")
-    method, prefix = _read_on(order.get("on"), default_prefix)
+    method, prefixes = _read_on(order.get("on"), default_prefixes)
     _check_options(order)
-    return Fault(kind=order["kind"], method=method, prefix=prefix, times=times, options=dict(order))
+    return Fault(kind=order["kind"], method=method, prefixes=prefixes, times=times, options=dict(order))
 
 
 def _is_count(value: Any) -> bool:
@@ -167,12 +196,12 @@ def _is_wait(order: Mapping[str, Any]) -> bool:
     return isinstance(order.get("seconds"), Real) and 0 < order["seconds"] <= HOLD_LIMIT_SECONDS
 
 
-def _read_on(on: Any, default_prefix: str) -> tuple[str, str]:
+def _read_on(on: Any, default_prefixes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     if on is None:
-        return "", default_prefix
+        return "", default_prefixes
     method, _, prefix = on.partition(" ") if isinstance(on, str) else ("", "", "")
     if method in METHODS and prefix.startswith("/"):
-        return method, prefix
+        return method, (prefix,)
     raise BadOrder("“on” is a method and the start of a path, such as “POST /accounting/v3.1/sales_invoices”.")
 
 

@@ -21,7 +21,10 @@ class Journal:
         self._lock = Lock()
 
     def arrived(self, request: Request, *, at: str, request_id: str) -> Entry:
-        """The new entry; its status is None until an answer is on its way, and for ever when there is none."""
+        """The new entry; its status is None until an answer is on its way, and for ever when there is none.
+
+        `metered` is how many transactions a platform that counts them counts for this call.
+        """
         entry: Entry = {
             "at": at,
             "method": request.method,
@@ -30,6 +33,9 @@ class Journal:
             "status": None,
             "business": request.headers.get("X-Business"),
             "idempotency_id": idempotency_id(request),
+            "entity": request.headers.get("X-IA-API-Param-Entity"),
+            "idempotency_key": request.headers.get("Idempotency-Key"),
+            "metered": None,
             "request_id": request_id,
             "fault": None,
         }

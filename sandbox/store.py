@@ -34,6 +34,19 @@ class Store:
                 raise
             self._database.commit()
 
+    @contextmanager
+    def attempt(self) -> Iterator[sqlite3.Connection]:
+        """A part of a transaction that is undone alone when it fails."""
+        with self.transaction() as database:
+            database.execute("SAVEPOINT attempt")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK TO attempt")
+                raise
+            finally:
+                database.execute("RELEASE attempt")
+
     def clear(self) -> None:
         with self.transaction() as database:
             tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

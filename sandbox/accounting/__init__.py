@@ -1,16 +1,24 @@
 """Sage Accounting (API v3.1) as the sandbox pretends it."""
 
 from sandbox.accounting import books, conditions, grants, replays
-from sandbox.accounting.answers import FAULT_ANSWERS
+from sandbox.accounting.answers import FAULT_ANSWERS, answer_status
 from sandbox.faults import Platform
 from sandbox.store import Store
 
 API_PREFIX = "/accounting/v3.1"
 SCHEMAS = (grants.SCHEMA, books.SCHEMA, conditions.SCHEMA, replays.SCHEMA)
+SETTINGS = {"search": ("substring", "prefix", "exact", "off", "none"), "remember_refusals": (False, True)}
 open_books = books.open_books
 
 
 def platform(store: Store) -> Platform:
     held = grants.Grants(store)
-    deeds = {"expired": held.expire_access, "revoked": held.revoke_all}
-    return Platform(default_prefix=API_PREFIX, answers=FAULT_ANSWERS, deeds=deeds)
+    return Platform(
+        name="accounting",
+        api_paths=(API_PREFIX,),
+        token_paths=("/accounting/token", "/accounting/revoke"),
+        answer_status=answer_status,
+        answers=FAULT_ANSWERS,
+        deeds={"expired": held.expire_access, "revoked": held.revoke_all},
+        settings=SETTINGS,
+    )

@@ -65,21 +65,19 @@ LINE = (
 ITEM = ("id", "item_code", "description", "active", "created_at")
 
 
-@report.get("/_books")
-def show_books() -> Response:
-    return jsonify({"businesses": [_business_report(each) for each in BUSINESSES]})
+def books_report() -> Json:
+    return {"businesses": [_business_report(each) for each in BUSINESSES]}
 
 
-@report.post("/_books")
-def change_books() -> Response:
-    """Conditions by their names, and `contacts`: {id: "deleted", "CUSTOMER" or "VENDOR"}."""
+def change_books() -> Json:
+    """Conditions by their names, and `contacts`: {id: "deleted", "CUSTOMER" or "VENDOR"}. Raises Refused."""
     business, changes = _order()
     books = Books(sandbox().store, business.id)
     with sandbox().store.transaction():
         for id, state in changes.pop("contacts", {}).items():
             restate_contact(books, id, state)
         books.set_conditions(changes)
-    return jsonify(_business_report(business))
+    return _business_report(business)
 
 
 @report.post("/_books/invoices")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from tests.sandbox.intacct_application import Application
 from tests.sandbox.visitor import MovableClock, Visitor, serve
 
 
@@ -32,3 +33,11 @@ def stranger(running: Visitor) -> Visitor:
 def client(stranger: Visitor) -> Visitor:
     stranger.connect()
     return stranger
+
+
+@pytest.fixture
+def application(stranger: Visitor) -> Application:
+    """A client of Intacct's API, at the top level of the company HARBOUR, before fresh books."""
+    made = Application(stranger.url, stranger.clock)
+    made.connect_as()
+    return made
