@@ -5,10 +5,11 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -18,6 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from connectors.interface import (
     BearerRefused,
+    Fix,
     OutcomeUnknown,
     PlatformError,
     Problem,
@@ -29,10 +31,20 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
 LONGEST_WAIT_SECONDS = 900
-REFUSALS = frozenset({400, 402, 403, 404, 405, 413, 415, 422})
+REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 
-Complaints = Callable[[Any], tuple[Problem, ...]]
-"""A platform's error body -> what it complains of; empty when the body is not that platform's error shape."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a platform says no. `complaints`: its error body -> what it complains of, empty when that is not its shape.
+
+    `refuses_bearer`: a status and those complaints -> whether the access token is dead and a renewed one may be tried.
+    """
+
+    complaints: Callable[[Any], tuple[Problem, ...]]
+    refuses_bearer: Callable[[int, tuple[Problem, ...]], bool]
+
+
 Bearer = Callable[[str], str]
 """The token that was just refused, or "" -> the token to use."""
 MayLeave = Callable[[], bool]
@@ -48,33 +60,32 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def decipher(method: str, status: int, headers: Mapping[str, str], body: Any, complaints: Complaints) -> Answer:
+def decipher(status: int, headers: Mapping[str, str], body: Any, dialect: Dialect, *, writes: bool) -> Answer:
     """An answer -> an Answer, or the error that says what comes next. Pure and total.
 
-    `body` is the parsed JSON, or None where it was none. A GET writes nothing, so whatever is unclear about it is
-    TryLater; a POST whose answer says nothing certain is OutcomeUnknown.
+    `body` is the parsed JSON, or None where it was none. Where the call writes nothing, whatever is unclear about its
+    answer is TryLater; where it may have written, an answer that says nothing certain is OutcomeUnknown.
     """
     request_id = headers.get("x-request-id", "")
     if 200 <= status < 300 and isinstance(body, dict | list):  # noqa: PLR2004
         return Answer(status=status, body=body, headers=headers)
-    if status == 401:  # noqa: PLR2004
-        raise refusal_of_bearer(complaints(body), request_id)
+    problems = dialect.complaints(body)
+    if dialect.refuses_bearer(status, problems):
+        raise BearerRefused("Sage refused the access token.", status=status, request_id=request_id)
     if status == 429:  # noqa: PLR2004
         after = wait_asked_for(headers)
         raise TryLater("Sage asks us to slow down.", after=after, status=status, request_id=request_id)
-    if status in REFUSALS and (problems := complaints(body)):
+    if problems and (status in REFUSALS or _names_the_number(status, problems)):
         raise Rejected(problems, status=status, request_id=request_id)
     message = f"Sage answered {status} and nothing that can be understood."
-    if method == "GET":
+    if not writes:
         raise TryLater(message, after=wait_asked_for(headers), status=status, request_id=request_id)
     raise OutcomeUnknown(message, status=status, request_id=request_id)
 
 
-def refusal_of_bearer(problems: tuple[Problem, ...], request_id: str) -> PlatformError:
-    """401 means a dead token, or a lapsed subscription, which no token cures (guide "Frequently raised errors")."""
-    if any("subscription" in problem.message.lower() for problem in problems):
-        return Rejected(problems, status=401, request_id=request_id)
-    return BearerRefused("Sage refused the access token.", status=401, request_id=request_id)
+def _names_the_number(status: int, problems: tuple[Problem, ...]) -> bool:
+    """A conflict over a number is a refusal; over a key it says nothing of what was written."""
+    return status == HTTPStatus.CONFLICT and any(problem.fix is Fix.NUMBER for problem in problems)
 
 
 def wait_asked_for(headers: Mapping[str, str]) -> int | None:
@@ -146,10 +157,8 @@ class Session(requests.Session):
 _thread = threading.local()
 
 
-def _session(method: str) -> Session:
-    """One keep-alive session a thread, for calls that write nothing; a creating call has a fresh connection."""
-    if method != "GET":
-        return Session()
+def _shared_session() -> Session:
+    """One keep-alive session a thread, for calls that write nothing; a call that writes has a fresh connection."""
     if not hasattr(_thread, "session"):
         _thread.session = Session()
     session: Session = _thread.session
@@ -162,41 +171,59 @@ class Wire:
 
     api_url: str
     bearer: Bearer = field(repr=False)
-    complaints: Complaints
+    dialect: Dialect = field(repr=False)
     deadline: timedelta
     """From the call to the last byte of its answer; below the lease under which it is made."""
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
 
     def get(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        return self._with_bearer("GET", path, {"params": dict(params)}, headers)
+        return self._with_bearer("GET", path, {"params": dict(params)}, headers, writes=False)
 
-    def post(self, path: str, *, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        return self._with_bearer("POST", path, {"json": dict(body)}, headers)
+    def ask(self, path: str, *, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        """A POST that writes nothing, such as a query."""
+        return self._with_bearer("POST", path, {"json": dict(body)}, headers, writes=False)
 
-    def _with_bearer(self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+    def post(self, path: str, *, body: Mapping[str, Any] | Sequence[Any], headers: Mapping[str, str]) -> Answer:
+        return self._with_bearer("POST", path, {"json": body}, headers, writes=True)
+
+    def _with_bearer(
+        self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str], *, writes: bool
+    ) -> Answer:
         """Calls; when the token is refused, renews it once and calls once more."""
         token = self.bearer("")
         try:
-            return self._call(method, path, content, {**headers, "Authorization": f"Bearer {token}"})
+            return self._call(method, path, content, {**headers, "Authorization": f"Bearer {token}"}, writes=writes)
         except BearerRefused:
             token = self.bearer(token)
-            return self._call(method, path, content, {**headers, "Authorization": f"Bearer {token}"})
+            return self._call(method, path, content, {**headers, "Authorization": f"Bearer {token}"}, writes=writes)
 
-    def _call(self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str]) -> Answer:
-        line = Line() if method == "GET" else Line(may_leave=self.may_leave)
+    def _call(
+        self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str], *, writes: bool
+    ) -> Answer:
+        line = Line(may_leave=self.may_leave) if writes else Line()
+        session = Session() if writes else _shared_session()
         started = time.monotonic()
         try:
-            response = self._send(method, path, content, headers, line)
+            response = self._send(session, line, method, path, headers, content)
         except requests.RequestException as error:
             log.warning("%s %s failed: %s", method, path, type(error).__name__, extra={"push": self.push})
-            raise _lost(method, line) from None
+            raise _lost(line, writes=writes) from None
+        finally:
+            if writes:
+                session.close()
         spent = round((time.monotonic() - started) * 1000)
         log.info("%s %s %s in %s ms", method, path, response.status_code, spent, extra={"push": self.push})
-        return decipher(method, response.status_code, response.headers, _json(response), self.complaints)
+        return decipher(response.status_code, response.headers, _json(response), self.dialect, writes=writes)
 
     def _send(
-        self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str], line: Line
+        self,
+        session: Session,
+        line: Line,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: dict[str, Any],
     ) -> requests.Response:
         options: dict[str, Any] = {
             "headers": {"Accept": "application/json", **headers},
@@ -204,7 +231,6 @@ class Wire:
             "allow_redirects": False,
             **content,
         }
-        session = _session(method)
         session.watched.line = line
         timer = threading.Timer(self.deadline.total_seconds(), line.cut)
         timer.start()
@@ -212,13 +238,11 @@ class Wire:
             return session.request(method, self.api_url + path, **options)
         finally:
             timer.cancel()
-            if method != "GET":
-                session.close()
 
 
-def _lost(method: str, line: Line) -> PlatformError:
+def _lost(line: Line, *, writes: bool) -> PlatformError:
     """No answer: with no byte gone nothing was written; after the first byte only a look tells."""
-    if method == "GET" or not line.began:
+    if not (writes and line.began):
         return TryLater("Sage could not be reached.")
     late = "in time" if line.timed_out else "before the line was cut"
     return OutcomeUnknown(f"Sage took the invoice but did not answer {late}.")

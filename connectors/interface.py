@@ -9,13 +9,14 @@ PlatformError
 └── Misdirected      something may be written in another organisation; a person looks, we never re-send
 """  # noqa: E501
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from connectors.options import Setting
+from connectors.options import Kind, Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +25,6 @@ class Company:
 
     id: str
     name: str
-
-
-class Kind(StrEnum):
-    """A list that the platform keeps and a person chooses from."""
-
-    SALES_ACCOUNTS = "SALES_ACCOUNTS"
-    PURCHASE_ACCOUNTS = "PURCHASE_ACCOUNTS"
-    TAX_RATES = "TAX_RATES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +108,8 @@ class NewInvoice:
     """An approved invoice with the platform's own ids in it, ready to be written into its books.
 
     `reference` is our whole number: what the platform keeps as reference, and what a look-up goes by. `prefix` and
-    `number` are the same number in its two parts, both empty where the platform numbers its invoices itself.
+    `number` are the same number in its two parts, both empty where the platform numbers its invoices itself. Location,
+    department, term and tax solution are the platform's ids, empty where it has none or none is wanted.
     """
 
     reference: str
@@ -131,11 +125,18 @@ class NewInvoice:
     tax: Decimal
     total: Decimal
     lines: tuple[NewLine, ...]
+    location_id: str = ""
+    department_id: str = ""
+    term_id: str = ""
+    tax_solution_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteInvoice:
-    """An invoice as the platform keeps it; `id` is its token, `number` is empty while it is a draft there."""
+    """An invoice as the platform keeps it; `id` is its token, `number` is empty while it is a draft there.
+
+    Where the platform said no more than the token, `is_read` is false: the number is still to be asked for.
+    """
 
     id: str
     number: str
@@ -146,6 +147,7 @@ class RemoteInvoice:
     url: str = ""
     client_name: str = ""
     lines: int | None = None
+    is_read: bool = True
 
 
 class Fix(StrEnum):
@@ -226,6 +228,22 @@ class Misdirected(PlatformError):
     """The answer came from another organisation's books than the one we asked for."""
 
 
+class ItemBook(Protocol):
+    """The products and services of a platform that lets us keep ours among them."""
+
+    def search_items(self, text: str, sort: str) -> tuple[RemoteItem, ...]:
+        """The products or services a search of the platform's own finds."""
+        ...
+
+    def find_items(self, item: NewItem) -> tuple[RemoteItem, ...]:
+        """Its products or services with the same code."""
+        ...
+
+    def create_item(self, item: NewItem, key: str) -> RemoteItem:
+        """Writes a product or service; the same key (32 hex) again gives the same one while it keeps keys."""
+        ...
+
+
 class Connector(Protocol):
     """One company's books on one platform. Every method may raise any PlatformError; only `create_*` write."""
 
@@ -237,18 +255,31 @@ class Connector(Protocol):
     scope: ClassVar[str]
     authorize_extra: ClassVar[dict[str, str]]
     """What its authorise address wants besides the standard parameters."""
+    username_form: ClassVar[str]
+    """How the name of a user that programs sign in as is written, or "" where only a person can authorise."""
+    revocation: ClassVar[str]
+    """What else ends when our authorisation is revoked, in a sentence; "" where nothing does."""
     prefix_limit: ClassVar[int]
     """The longest prefix of a number of ours that it takes, in characters."""
     key_life: ClassVar[timedelta]
     """For how long the same key gives the same answer."""
     lanes: ClassVar[int]
     """How many creating calls it wants at once, at most."""
+    batch_size: ClassVar[int]
+    """How many invoices one creating call takes, at most."""
+    lists: ClassVar[frozenset[Kind]]
+    """The lists it keeps; where one is missing, nothing is asked for that is chosen from it."""
     settings: ClassVar[tuple[Setting, ...]]
     """The sync settings that have an effect on it; others are not shown."""
 
     @classmethod
     def objections(cls, client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]:
         """What we know to be wrong before anything is sent. Pure."""
+        ...
+
+    @property
+    def items(self) -> ItemBook | None:
+        """Its products and services, where ours can be among them."""
         ...
 
     def companies(self) -> tuple[Company, ...]:
@@ -267,24 +298,16 @@ class Connector(Protocol):
         """The customers a search of the platform's own finds."""
         ...
 
-    def search_items(self, text: str, sort: str) -> tuple[RemoteItem, ...]:
-        """The products or services a search of the platform's own finds."""
-        ...
-
     def create_client(self, client: NewClient, key: str) -> RemoteClient:
         """Writes the client; the same key (32 hex) again gives the same client while the platform keeps keys."""
         ...
 
-    def find_items(self, item: NewItem) -> tuple[RemoteItem, ...]:
-        """Its products or services with the same code."""
-        ...
+    def create_invoices(self, invoices: Sequence[NewInvoice], key: str) -> tuple[RemoteInvoice | PlatformError, ...]:
+        """Writes 1 to `batch_size` invoices in one call: for each, in order, what it became or what kept it out.
 
-    def create_item(self, item: NewItem, key: str) -> RemoteItem:
-        """Writes a product or service; the same key (32 hex) again gives the same one while it keeps keys."""
-        ...
-
-    def create_invoice(self, invoice: NewInvoice, key: str) -> RemoteInvoice:
-        """Writes the invoice, final; the same key (32 hex) again gives the same invoice while it keeps keys."""
+        The same key (32 hex) with the same invoices again gives the same ones while the platform keeps keys. What
+        concerns them all is raised; Rejected then means that not one was written.
+        """
         ...
 
     def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
@@ -295,6 +318,6 @@ class Connector(Protocol):
         """All invoices in the books that carry this number, as far as they can be found by it or by the client."""
         ...
 
-    def read_invoice(self, remote_id: str) -> RemoteInvoice:
-        """The invoice as it is now; Rejected when it is not there any more."""
+    def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        """The invoices as they are now, in any order; those not there any more are missing."""
         ...

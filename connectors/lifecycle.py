@@ -30,7 +30,7 @@ def begin_disconnect(connection: Connection) -> bool:
 
 def give_up_choosing(connection: Connection) -> None:
     """An authorisation for which no organisation was ever chosen leaves nothing behind."""
-    _revoke(connection, _refresh_token(connection))
+    _revoke(connection, _revocable(connection))
     Connection.objects.filter(pk=connection.pk, state=Connection.State.CHOOSING).delete()
 
 
@@ -45,22 +45,24 @@ def finish_disconnect(connection: Connection, *, now: datetime) -> None:
         )
         if not ended:
             return
-        refresh = _refresh_token(connection)
+        token = _revocable(connection)
         Credential.objects.filter(connection=connection).delete()
-    _revoke(connection, refresh)
+    _revoke(connection, token)
 
 
-def _refresh_token(connection: Connection) -> str:
-    """The one stored, or "" where there is none that we can open."""
+def _revocable(connection: Connection) -> str:
+    """The refresh token, the access token where there is no other, or "" where there is none that we can open."""
     try:
-        return tokens.unseal(Credential.objects.get(connection=connection).refresh, connection=connection)
+        credential = Credential.objects.get(connection=connection)
+        refresh = tokens.unseal(credential.refresh, connection=connection)
+        return refresh or tokens.unseal(credential.access, connection=connection)
     except (Credential.DoesNotExist, Reconnect):
         return ""
 
 
-def _revoke(connection: Connection, refresh: str) -> None:
-    if refresh and not oauth.revoke(endpoints(connection.platform), refresh_token=refresh):
-        log.warning("Sage did not confirm that the authorisation is revoked; it ends by itself within 31 days.")
+def _revoke(connection: Connection, token: str) -> None:
+    if token and not oauth.revoke(endpoints(connection.platform), token=token):
+        log.warning("Sage did not confirm that the authorisation is revoked; it ends by itself in time.")
 
 
 def former(platform: str, company_id: str) -> Connection | None:

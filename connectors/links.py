@@ -117,7 +117,7 @@ def unlink(connection: Connection, kind: str, local_key: str) -> None:
     )
 
 
-def key_for(company_id: str, subject: UUID, generation: int) -> str:
+def key_for(company_id: str, subject: str, generation: int) -> str:
     """An idempotency key: 32 hex digits shaped as a version 4 GUID, the same again after any restore."""
     digest = hashlib.sha256(f"{company_id}/{subject}/{generation}".encode()).digest()
     return UUID(bytes=digest[:16], version=4).hex

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from connectors.interface import Entry
 from connectors.options import Options, options_of
+from connectors.registry import PLATFORMS
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -19,7 +20,10 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
 
 
 class Connection(models.Model):
-    """One authorisation to work in one company's books; a different company is a different connection."""
+    """One authorisation to work in one company's books; a different company is a different connection.
+
+    With a `username` no person's sign-in stands behind it, but a user made for programs in the platform itself.
+    """
 
     class State(models.TextChoices):
         CHOOSING = "CHOOSING", "Organisation not chosen"
@@ -31,6 +35,7 @@ class Connection(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     platform = models.CharField(max_length=30)
     state = models.CharField(max_length=15, choices=State)
+    username = models.CharField(max_length=150, blank=True)
     company_id = models.CharField(max_length=100, blank=True)
     company_name = models.CharField(max_length=200, blank=True)
     sales_account_id = models.CharField(max_length=100, blank=True)
@@ -76,7 +81,7 @@ class Connection(models.Model):
 
     @property
     def options(self) -> Options:
-        return options_of(self.sync_settings)
+        return options_of(self.sync_settings, PLATFORMS[self.platform].settings)
 
 
 class Credential(models.Model):
@@ -96,12 +101,14 @@ class Credential(models.Model):
 
 
 class RemoteLink(models.Model):
-    """What one of our clients, items or tax rates is called in the connected books. `local_key` is ours."""
+    """What one of our clients, items, tax rates or properties is called in the connected books. `local_key` is ours."""
 
     class Kind(models.TextChoices):
         CLIENT = "CLIENT", "Client"
         ITEM = "ITEM", "Item"
         TAX_RATE = "TAX_RATE", "Tax rate"
+        LOCATION = "LOCATION", "Location"
+        DEPARTMENT = "DEPARTMENT", "Department"
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
     kind = models.CharField(max_length=10, choices=Kind)

@@ -1,5 +1,6 @@
-"""The OAuth 2.0 authorization code flow with state and PKCE, and the renewal of a rotating refresh token."""
+"""OAuth 2.0: the authorization code with state and PKCE, client credentials, and renewal by a refresh token."""
 
+import json
 import logging
 import os
 from dataclasses import dataclass, field
@@ -7,15 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import requests
-from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
+from oauthlib.oauth2 import BackendApplicationClient, Client, OAuth2Error, WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
-from connectors.interface import Reconnect, TryLater
+from connectors.interface import PlatformError, Reconnect, TryLater
 
 log = logging.getLogger(__name__)
 
 SECONDS = (5, 20)
 UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError)  # what an answer that is no token answer ends in
+TROUBLE = (OAuth2Error, requests.RequestException, *UNREADABLE)
+# What says that the authorisation is dead: OAuth 2.0 (RFC 6749, 5.2), and Sage Intacct's "Error handling".
+DEAD = frozenset(
+    {"invalid_grant", "invalid_client", "unauthorized_client", "tokenInvalid"}
+    | {"REST-2102", "REST-1206", "REST-1216", "GW-0011"}
+)
 
 
 class AuthorisationFailed(Exception):
@@ -78,8 +85,8 @@ def set_out(endpoints: Endpoints, *, platform: str, redirect_uri: str, scope: st
 
 def exchange(endpoints: Endpoints, *, redirect_uri: str, code: str, verifier: str, now: datetime) -> Tokens:
     """The code -> tokens. Raises AuthorisationFailed; the code is spent either way (60 s, single use)."""
-    session = OAuth2Session(endpoints.client_id, redirect_uri=redirect_uri)
-    session.max_redirects = 0
+    session = _session(WebApplicationClient(endpoints.client_id))
+    session.redirect_uri = redirect_uri
     try:
         answer = session.fetch_token(
             _allowed(endpoints.token_url),
@@ -104,13 +111,12 @@ def exchange(endpoints: Endpoints, *, redirect_uri: str, code: str, verifier: st
 
 
 def renew(endpoints: Endpoints, *, refresh_token: str, now: datetime) -> Tokens:
-    """A refresh token, spent by this call -> the next pair.
+    """A refresh token, spent by this call -> the next pair; where no new one comes, the old one goes on living.
 
     Raises Reconnect when the platform calls it invalid, TryLater when there was no clear answer (then the token
     may or may not be spent, and may be tried once more).
     """
-    session = OAuth2Session(endpoints.client_id)
-    session.max_redirects = 0
+    session = _session(WebApplicationClient(endpoints.client_id))
     try:
         answer = session.refresh_token(
             _allowed(endpoints.token_url),
@@ -120,19 +126,70 @@ def renew(endpoints: Endpoints, *, refresh_token: str, now: datetime) -> Tokens:
             timeout=SECONDS,
         )
         return _tokens(answer, now)
-    except OAuth2Error as error:
-        log.warning("The refresh token was refused: %s", error.error)
-        if error.error in ("invalid_grant", "invalid_client", "unauthorized_client"):
-            raise Reconnect("Sage no longer accepts our authorisation.") from None
-        raise TryLater("Sage did not renew our access.") from None
-    except (requests.RequestException, *UNREADABLE) as error:
+    except TROUBLE as error:
+        raise _refusal(error, "Sage no longer accepts our authorisation.") from None
+
+
+def grant(endpoints: Endpoints, *, username: str, now: datetime) -> Tokens:
+    """The client credentials grant: who we are, and a user made for programs -> a token, with or without a refresh.
+
+    Raises Reconnect when the platform refuses that user, TryLater when there was no clear answer.
+    """
+    session = _session(BackendApplicationClient(endpoints.client_id))
+    try:
+        answer = session.fetch_token(
+            _allowed(endpoints.token_url),
+            client_secret=endpoints.client_secret,
+            include_client_id=True,
+            username=username,
+            timeout=SECONDS,
+        )
+        return _tokens(answer, now, alone=True)
+    except TROUBLE as error:
+        raise _refusal(error, "Sage does not accept this user.") from None
+
+
+def _session(client: Client) -> OAuth2Session:
+    session = OAuth2Session(client=client)
+    session.max_redirects = 0
+    for kind in ("access_token_response", "refresh_token_response"):
+        session.register_compliance_hook(kind, _flattened)
+    return session
+
+
+def _flattened(response: requests.Response) -> requests.Response:
+    """OAuth 2.0 wants an error's code under `error`; Sage Intacct nests the error of a token call as any other's."""
+    try:
+        error = _nested_error(response.json())
+    except ValueError:
+        return response
+    if error:
+        code = error.get("errorId") if error.get("errorId") in DEAD else error.get("code")
+        flat = {"error": str(code), "error_description": str(error.get("message") or "")}
+        response._content = json.dumps(flat).encode()  # as compliance hooks do
+    return response
+
+
+def _nested_error(body: Any) -> dict[str, Any] | None:
+    for inner in body.values() if isinstance(body, dict) else ():
+        if isinstance(inner, dict):
+            return inner if "code" in inner else _nested_error(inner)
+    return None
+
+
+def _refusal(error: Exception, meaning: str) -> PlatformError:
+    """What kept the token address from giving us tokens -> what comes next; `meaning` is what a refusal means here."""
+    if not isinstance(error, OAuth2Error):
         log.warning("The token address gave no answer: %s", type(error).__name__)
-        raise TryLater("Sage could not be reached to renew our access.") from None
+        return TryLater("Sage could not be reached to renew our access.")
+    log.warning("The token address refused: %s", error.error)
+    said = f" It says: {error.description[:200]}" if error.description else ""
+    return Reconnect(meaning + said) if error.error in DEAD else TryLater(f"Sage did not renew our access.{said}")
 
 
-def revoke(endpoints: Endpoints, *, refresh_token: str) -> bool:
-    """Ends the authorisation over there; True when the platform said so. The access token lives on to its end."""
-    form = {"client_id": endpoints.client_id, "client_secret": endpoints.client_secret, "token": refresh_token}
+def revoke(endpoints: Endpoints, *, token: str) -> bool:
+    """Ends the authorisation over there; True when the platform said so. The access token may live on to its end."""
+    form = {"client_id": endpoints.client_id, "client_secret": endpoints.client_secret, "token": token}
     try:
         answer = requests.post(endpoints.revoke_url, data=form, timeout=SECONDS, allow_redirects=False)
     except requests.RequestException as error:
@@ -148,14 +205,17 @@ def _allowed(url: str) -> str:
     return url
 
 
-def _tokens(answer: dict[str, Any], now: datetime) -> Tokens:
-    """Lifetimes as the platform says them, as its guide "Authentication" asks. Raises ValueError."""
+def _tokens(answer: dict[str, Any], now: datetime, *, alone: bool = False) -> Tokens:
+    """Lifetimes as the platform says them, as its guide "Authentication" asks. Raises ValueError.
+
+    Without a refresh token there is nothing to go on with, unless the token may stand `alone`.
+    """
     refresh_life = answer.get("refresh_token_expires_in")
-    if not answer.get("access_token") or not answer.get("refresh_token"):
+    if not answer.get("access_token") or not (answer.get("refresh_token") or alone):
         raise ValueError("The answer held no tokens.")
     return Tokens(
         access=str(answer["access_token"]),
-        refresh=str(answer["refresh_token"]),
+        refresh=str(answer.get("refresh_token") or ""),
         access_expires_at=now + timedelta(seconds=int(answer.get("expires_in", 300))),
         refresh_expires_at=now + timedelta(seconds=int(refresh_life)) if refresh_life else None,
     )

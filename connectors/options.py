@@ -1,9 +1,21 @@
 """The sync settings a platform can have: what each is called, what it does to the next invoice, and its default."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """A list that the platform keeps and a person chooses from."""
+
+    SALES_ACCOUNTS = "SALES_ACCOUNTS"
+    PURCHASE_ACCOUNTS = "PURCHASE_ACCOUNTS"
+    TAX_RATES = "TAX_RATES"
+    TAX_SOLUTIONS = "TAX_SOLUTIONS"
+    LOCATIONS = "LOCATIONS"
+    DEPARTMENTS = "DEPARTMENTS"
+    TERMS = "TERMS"
 
 
 class Control(StrEnum):
@@ -12,11 +24,16 @@ class Control(StrEnum):
     SWITCH = "SWITCH"
     CHOICE = "CHOICE"
     DATE = "DATE"
+    LIST = "LIST"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One sync setting: what people read, what it does to the next invoice, and its value until they change it."""
+    """One sync setting: what people read, what it does to the next invoice, and its value until they change it.
+
+    One with the control LIST is chosen from the platform's list `kind`. Where a change of it makes another list be
+    offered than before, `clears` names that list: what was chosen from it is chosen anew.
+    """
 
     name: str
     label: str
@@ -24,6 +41,8 @@ class Setting:
     control: Control = Control.SWITCH
     choices: tuple[tuple[str, str], ...] = ()
     default: str = ""
+    kind: Kind | None = None
+    clears: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +55,11 @@ class Options:
     platform_numbers: bool = False
     codes_per_line: bool = False
     sync_from: date | None = None
+    account_labels: bool = False
+    tax_solution_id: str = ""
+    location_id: str = ""
+    department_id: str = ""
+    term_id: str = ""
 
 
 CREATE_AS = Setting(
@@ -70,6 +94,46 @@ CODES_PER_LINE = Setting(
     label="Nominal code per item and line",
     effect="Items and lines may carry a nominal code of their own; one without goes to the default.",
 )
+PLATFORM_NUMBERS = replace(NUMBERS, default="PLATFORM")
+ACCOUNT_LABELS = Setting(
+    name="account_labels",
+    label="Post to",
+    effect="What a line names in Sage. Where your company uses account labels, Sage refuses lines that name a GL "
+    "account.",
+    control=Control.CHOICE,
+    choices=(("OFF", "GL accounts"), ("ON", "Account labels")),
+    default="OFF",
+    clears=(Kind.SALES_ACCOUNTS, Kind.TAX_RATES),
+)
+TAX_SOLUTION = Setting(
+    name="tax_solution",
+    label="Tax solution",
+    effect="With one, each line carries its tax entry. Without, the tax is a line of its own on the mapped account.",
+    control=Control.LIST,
+    kind=Kind.TAX_SOLUTIONS,
+    clears=(Kind.TAX_RATES,),
+)
+LOCATION = Setting(
+    name="location",
+    label="Location",
+    effect="Every line is posted to it, unless the invoice's property has one of its own.",
+    control=Control.LIST,
+    kind=Kind.LOCATIONS,
+)
+DEPARTMENT = Setting(
+    name="department",
+    label="Department",
+    effect="Every line is posted to it, unless the invoice's property has one of its own.",
+    control=Control.LIST,
+    kind=Kind.DEPARTMENTS,
+)
+TERM = Setting(
+    name="term",
+    label="Term",
+    effect="The payment term that invoices name in Sage. The due date is always sent as it stands here.",
+    control=Control.LIST,
+    kind=Kind.TERMS,
+)
 SYNC_FROM = Setting(
     name="sync_from",
     label="Sync from",
@@ -78,13 +142,20 @@ SYNC_FROM = Setting(
 )
 
 
-def options_of(stored: Mapping[str, str]) -> Options:
-    """Settings as they are stored, by name -> what they mean; one that was never set has its default."""
+def options_of(stored: Mapping[str, str], settings: Sequence[Setting]) -> Options:
+    """Settings as they are stored, by name -> what they mean; one that was never set has its platform's default."""
+    chosen = {setting.name: stored.get(setting.name, setting.default) for setting in settings}
+    since = chosen.get("sync_from")
     return Options(
-        as_drafts=stored.get("create_as", CREATE_AS.default) == "DRAFT",
-        create_items=stored.get("create_items") == "ON",
-        send_on_approval=stored.get("send_on_approval") == "ON",
-        platform_numbers=stored.get("numbers", NUMBERS.default) == "PLATFORM",
-        codes_per_line=stored.get("codes_per_line") == "ON",
-        sync_from=date.fromisoformat(stored["sync_from"]) if stored.get("sync_from") else None,
+        as_drafts=chosen.get("create_as") == "DRAFT",
+        create_items=chosen.get("create_items") == "ON",
+        send_on_approval=chosen.get("send_on_approval") == "ON",
+        platform_numbers=chosen.get("numbers") == "PLATFORM",
+        codes_per_line=chosen.get("codes_per_line") == "ON",
+        sync_from=date.fromisoformat(since) if since else None,
+        account_labels=chosen.get("account_labels") == "ON",
+        tax_solution_id=chosen.get("tax_solution", ""),
+        location_id=chosen.get("location", ""),
+        department_id=chosen.get("department", ""),
+        term_id=chosen.get("term", ""),
     )

@@ -5,8 +5,12 @@ from django.conf import settings
 from connectors.interface import Connector
 from connectors.oauth import Endpoints
 from connectors.sage_accounting import SageAccounting
+from connectors.sage_intacct import SageIntacct
 
-PLATFORMS: dict[str, type[SageAccounting]] = {SageAccounting.platform: SageAccounting}
+PLATFORMS: dict[str, type[SageAccounting] | type[SageIntacct]] = {
+    SageAccounting.platform: SageAccounting,
+    SageIntacct.platform: SageIntacct,
+}
 
 
 def endpoints(platform: str) -> Endpoints:

@@ -16,7 +16,7 @@ from connectors.interface import (
     Connector,
     Entry,
     Fix,
-    Kind,
+    ItemBook,
     NewClient,
     NewItem,
     PlatformError,
@@ -27,6 +27,7 @@ from connectors.interface import (
 from connectors.links import Ours
 from connectors.models import Catalogue, Connection, Credential, RemoteLink
 from connectors.oauth import AuthorisationFailed, Journey
+from connectors.options import Kind
 from connectors.registry import PLATFORMS, endpoints
 
 CATALOGUE_AGE = timedelta(minutes=1)
@@ -47,18 +48,23 @@ def platform_of(connection: Connection) -> type[Connector]:
 
 
 def open_connector(
-    connection: Connection, *, push: str = "", may_leave: Callable[[], bool] = lambda: True
+    connection: Connection,
+    *,
+    push: str = "",
+    may_leave: Callable[[], bool] = lambda: True,
+    deadline: timedelta = DEADLINE,
 ) -> Connector:
     """The platform's side of a connection, with tokens that renew themselves.
 
-    `push` marks its log lines; `may_leave` is asked before the first byte of what writes.
+    `push` marks its log lines; `may_leave` is asked before the first byte of what writes; `deadline` is of one call.
     """
     where = endpoints(connection.platform)
     return PLATFORMS[connection.platform](
         api_url=where.api_url,
         bearer=lambda refused: tokens.bearer(connection, where, refused),
-        deadline=DEADLINE,
+        deadline=deadline,
         company_id=connection.company_id,
+        options=connection.options,
         push=push,
         may_leave=may_leave,
     )
@@ -66,20 +72,33 @@ def open_connector(
 
 def begin(platform: str, *, redirect_uri: str) -> Journey:
     """Sets out for the platform's sign-in. Raises AuthorisationFailed where no credentials are configured."""
-    where, connector = endpoints(platform), PLATFORMS[platform]
-    if not where.configured:
-        name = platform.upper()
-        raise AuthorisationFailed(
-            f"{connector.label} is not set up on this installation: {name}_CLIENT_ID and "
-            f"{name}_CLIENT_SECRET are missing from its environment."
-        )
+    connector = PLATFORMS[platform]
     return oauth.set_out(
-        where,
+        _configured(platform),
         platform=platform,
         redirect_uri=redirect_uri,
         scope=connector.scope,
         **connector.authorize_extra,
     )
+
+
+def _configured(platform: str) -> oauth.Endpoints:
+    where, name = endpoints(platform), platform.upper()
+    if not where.configured:
+        raise AuthorisationFailed(
+            f"{PLATFORMS[platform].label} is not set up on this installation: {name}_CLIENT_ID and "
+            f"{name}_CLIENT_SECRET are missing from its environment."
+        )
+    return where
+
+
+def connect_as(platform: str, username: str, *, actor: User, now: datetime) -> Connection:
+    """Connects as a user made for programs in the platform itself. Raises AuthorisationFailed and stores nothing."""
+    try:
+        pair = oauth.grant(_configured(platform), username=username, now=now)
+    except PlatformError as error:
+        raise AuthorisationFailed(f"{username or 'No name'} could not be signed in. {error.message}") from None
+    return _connected(platform, pair, username=username, actor=actor, now=now)
 
 
 def complete(
@@ -93,9 +112,18 @@ def complete(
     journey, code = _checked(journey, answer)
     where = endpoints(journey.platform)
     pair = oauth.exchange(where, redirect_uri=redirect_uri, code=code, verifier=journey.verifier, now=now)
-    companies = _companies_of(journey.platform, pair)
+    return _connected(journey.platform, pair, username="", actor=actor, now=now)
+
+
+def _connected(platform: str, pair: oauth.Tokens, *, username: str, actor: User, now: datetime) -> Connection:
+    companies = _companies_of(platform, pair)
     with transaction.atomic():
-        connection = _connection_for(journey.platform, companies, actor, now)
+        connection = _connection_for(platform, companies)
+        if connection.company_id:
+            connection.state, connection.disconnected_at = Connection.State.ACTIVE, None
+        connection.username, connection.authorised_at, connection.authorised_by = username, now, actor
+        connection.paused_until = connection.warned_at = None
+        connection.save()
         tokens.store(connection, pair)
     return connection
 
@@ -121,28 +149,22 @@ def _companies_of(platform: str, pair: oauth.Tokens) -> tuple[Company, ...]:
     try:
         companies = connector.companies()
     except PlatformError as error:
-        raise AuthorisationFailed(
-            f"Sage did not list its organisations: {error.message} Press AUTHORISE again."
-        ) from None
+        why = error.problems[0].meaning if isinstance(error, Rejected) else error.message
+        raise AuthorisationFailed(f"Sage did not list its organisations. {why} Press AUTHORISE again.") from None
     if not companies:
         raise AuthorisationFailed("This Sage user has no organisation. Sign in to Sage as another user.")
     return companies
 
 
-def _connection_for(platform: str, companies: tuple[Company, ...], actor: User, now: datetime) -> Connection:
+def _connection_for(platform: str, companies: tuple[Company, ...]) -> Connection:
     """The live connection authorised again, or a former one to the same books, or a new one."""
     live = Connection.objects.live().select_for_update().first()
     if live and live.company_id:
         _must_cover(live, platform, companies)
-    elif len(companies) == 1:
-        live = _settled(live or Connection(platform=platform), companies[0])
-    else:
-        live = live or Connection(platform=platform, state=Connection.State.CHOOSING)
-    if live.company_id:
-        live.state, live.disconnected_at = Connection.State.ACTIVE, None
-    live.authorised_at, live.authorised_by, live.paused_until, live.warned_at = now, actor, None, None
-    live.save()
-    return live
+        return live
+    live = live or Connection(state=Connection.State.CHOOSING)
+    live.platform = platform
+    return _settled(live, companies[0]) if len(companies) == 1 else live
 
 
 def _must_cover(live: Connection, platform: str, companies: tuple[Company, ...]) -> None:
@@ -178,6 +200,7 @@ def choose_company(connection: Connection, company_id: str) -> Connection:
             raise ChoiceRefused(f"The organisation is chosen already: {current.company_name}.")
         chosen = _settled(current, offered[company_id])
         chosen.authorised_at, chosen.authorised_by = current.authorised_at, current.authorised_by
+        chosen.username = current.username
         chosen.state, chosen.disconnected_at = Connection.State.ACTIVE, None
         chosen.save()
     return chosen
@@ -243,20 +266,20 @@ def client_ours(connector: Connector, connection: Connection, client: NewClient,
         fix=Fix.CLIENT_LINK,
         find=lambda: connector.find_clients(client),
         create=lambda key: connector.create_client(client, key),
-        key=lambda generation: links.key_for(connection.company_id, local_key, generation),
+        key=lambda generation: links.key_for(connection.company_id, str(local_key), generation),
     )
 
 
-def item_ours(connector: Connector, connection: Connection, item: NewItem, local_key: UUID) -> Ours:
+def item_ours(items: ItemBook, connection: Connection, item: NewItem, local_key: UUID) -> Ours:
     """How an item of ours is found and created over there."""
     return Ours(
         kind=RemoteLink.Kind.ITEM,
         local_key=str(local_key),
         name=item.code,
         fix=Fix.ITEM_LINK,
-        find=lambda: connector.find_items(item),
-        create=lambda key: connector.create_item(item, key),
-        key=lambda generation: links.key_for(connection.company_id, local_key, generation),
+        find=lambda: items.find_items(item),
+        create=lambda key: items.create_item(item, key),
+        key=lambda generation: links.key_for(connection.company_id, str(local_key), generation),
     )
 
 
@@ -276,10 +299,25 @@ def account_ids(connection: Connection, codes: set[str], *, now: datetime) -> di
 
 
 def set_sync_settings(connection: Connection, chosen: Mapping[str, str]) -> None:
-    """Keeps the settings this platform has; they hold from the next invoice that is sent."""
-    known = {setting.name for setting in platform_of(connection).settings}
-    kept = {name: value for name, value in chosen.items() if name in known}
-    Connection.objects.filter(pk=connection.pk).update(sync_settings=kept)
+    """Keeps the settings this platform has; they hold from the next invoice that is sent.
+
+    Where one of them makes another list be offered than before, what was chosen from that list is chosen anew.
+    """
+    settings = platform_of(connection).settings
+    kept = {setting.name: chosen[setting.name] for setting in settings if setting.name in chosen}
+    before = connection.sync_settings
+    changed = [one for one in settings if kept.get(one.name, one.default) != before.get(one.name, one.default)]
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(sync_settings=kept)
+        _forget(connection, {kind for setting in changed for kind in setting.clears})
+
+
+def _forget(connection: Connection, kinds: set[Kind]) -> None:
+    Catalogue.objects.filter(connection=connection, kind__in=kinds).delete()
+    if Kind.SALES_ACCOUNTS in kinds:
+        Connection.objects.filter(pk=connection.pk).update(sales_account_id="", sales_account_name="")
+    if Kind.TAX_RATES in kinds:
+        RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.TAX_RATE).delete()
 
 
 def refresh_expires_at(connection: Connection) -> datetime | None:

@@ -119,9 +119,8 @@ def _claim(credential: Credential) -> bool:
 
 def _renew(credential: Credential, connection: Connection, endpoints: oauth.Endpoints) -> str:
     fence = credential.renewing_fence + 1
-    refresh = unseal(credential.refresh, connection=connection)
     try:
-        tokens = oauth.renew(endpoints, refresh_token=refresh, now=timezone.now())
+        tokens = _fresh(credential, connection, endpoints)
     except TryLater:
         _let_go(credential, fence)
         raise
@@ -130,6 +129,14 @@ def _renew(credential: Credential, connection: Connection, endpoints: oauth.Endp
     _keep(credential, _sealed(connection, tokens))
     log.info("Renewed the access to %s", connection.platform)
     return tokens.access
+
+
+def _fresh(credential: Credential, connection: Connection, endpoints: oauth.Endpoints) -> oauth.Tokens:
+    """The next pair: asked for anew by a user made for programs, else by the refresh token."""
+    if connection.username:
+        return oauth.grant(endpoints, username=connection.username, now=timezone.now())
+    refresh = unseal(credential.refresh, connection=connection)
+    return oauth.renew(endpoints, refresh_token=refresh, now=timezone.now())
 
 
 def _let_go(credential: Credential, fence: int) -> None:

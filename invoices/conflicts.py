@@ -20,7 +20,7 @@ def rivals(invoice: Invoice, push: Push) -> list[Rival]:
     connector = open_connector(push.connection)
     client_id = _client_id(push)
     found = connector.find_number(invoice.number or "", client_id)
-    whole = [connector.read_invoice(remote.id) for remote in found[:3]]
+    whole = connector.read_invoices([remote.id for remote in found[:3]])
     return [Rival(remote=remote, differences=_differences(invoice, remote, client_id)) for remote in whole]
 
 

@@ -24,6 +24,8 @@ class Codes:
     tax_rate_ids: Mapping[str, str]
     account_ids: Mapping[str, str]
     item_ids: Mapping[str, str]
+    location_id: str = ""
+    department_id: str = ""
 
 
 def freeze(invoice: Invoice) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def freeze(invoice: Invoice) -> dict[str, Any]:
         "issue_date": invoice.issue_date.isoformat(),
         "due_date": invoice.due_date.isoformat(),
         "notes": _notes(invoice),
+        "property": str(invoice.site_id or ""),
         "currency": invoice.currency,
         **_amounts(invoice, "net", "tax", "total"),
         "lines": [
@@ -125,6 +128,10 @@ def compose(frozen: Mapping[str, Any], *, number: str, prefix: str, codes: Codes
         tax=Decimal(frozen["tax"]),
         total=Decimal(frozen["total"]),
         lines=tuple(_line(line, codes) for line in frozen["lines"]),
+        location_id=codes.location_id,
+        department_id=codes.department_id,
+        term_id=options.term_id,
+        tax_solution_id=options.tax_solution_id,
     )
 
 

@@ -5,10 +5,13 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.functional import cached_property
 
 from connectors.services import live_connection
+from invoices import dimensions
 from invoices.models import Client, Company, Invoice, InvoiceLine, Item, Property, TaxRate
 from invoices.models.business import LARGEST
 from invoices.services import InvoiceDraft, LineDraft
@@ -227,6 +230,26 @@ def draft_from(form: InvoiceForm, lines: BaseLines) -> InvoiceDraft:
     """Both valid forms as one draft."""
     fields = {name: form.cleaned_data[name] for name in form._meta.fields or ()}
     return InvoiceDraft(**fields, lines=[line.draft() for line in lines.kept])
+
+
+class PropertyForm(forms.ModelForm):
+    """A property, and what its lines are posted to in the connected books where the platform keeps such lists."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client"].empty_label = "None"  # type: ignore[attr-defined]
+        self.fields["address"].widget.attrs["rows"] = 3
+        self.connection = dimensions.working_connection()
+        self.own = dimensions.fields(self.connection, self.instance) if self.connection else {}
+        self.fields.update(self.own)
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Any:
+        site = super().save(commit)
+        if self.connection:
+            chosen = {name: self.cleaned_data[name] for name in self.own}
+            dimensions.keep(self.connection, site, chosen, now=timezone.now())
+        return site
 
 
 class DiscardForm(forms.Form):

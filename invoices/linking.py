@@ -55,14 +55,17 @@ def client_sage(request: HttpRequest, key: UUID) -> HttpResponse:
 def item_sage(request: HttpRequest, key: UUID) -> HttpResponse:
     item = get_object_or_404(Item, uuid=key)
     connection, connector = _connected()
+    items = connector.items
+    if items is None:
+        return render(request, "registers/not_in_sage.html", {"label": connector.label}, status=404)
     return _page(
         request,
         connection,
         Subject(
             name=item.code,
             noun=item.get_sort_display().lower(),
-            ours=item_ours(connector, connection, _new_item(item, connection), item.uuid),
-            search=lambda text: connector.search_items(text, item.sort),
+            ours=item_ours(items, connection, _new_item(item, connection), item.uuid),
+            search=lambda text: items.search_items(text, item.sort),
             back="item-list",
         ),
     )

@@ -37,7 +37,7 @@ class Page:
 
 def page(*, q: str, status: str, after: str, before: str) -> Page:
     """The invoices after (older than) or before (newer than) a key such as 2026-11-21.417; bad keys are ignored."""
-    found = _matching(q, status)
+    found = matching(q, status)
     backwards = bool(_key(before))
     if key := _key(before) or _key(after):
         found = found.filter(_beyond(key, newer=backwards))
@@ -55,7 +55,8 @@ def page(*, q: str, status: str, after: str, before: str) -> Page:
     )
 
 
-def _matching(q: str, status: str) -> QuerySet[Invoice]:
+def matching(q: str, status: str) -> QuerySet[Invoice]:
+    """The invoices with that status in which each word of the search is found: any number they ever had among them."""
     pushes = Push.objects.select_related("remote").order_by("requested_at")
     found = Invoice.objects.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes))
     if status in Invoice.Status.values:

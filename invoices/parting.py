@@ -73,5 +73,9 @@ def finish_if_drained(*, now: datetime) -> None:
 
 
 def _worth_waiting_for(connection: Connection, now: datetime) -> bool:
-    fresh = Q(state=Push.State.UNKNOWN, attempts__resolved_at=None, attempts__started_at__gt=now - PATIENCE)
-    return Push.objects.filter(Q(state=Push.State.SENDING) | fresh, connection=connection).exists()
+    """What is being sent or checked, and numbers that were not asked for yet: nobody can ask afterwards."""
+    since = now - PATIENCE
+    unsettled = Q(state=Push.State.UNKNOWN, attempts__resolved_at=None, attempts__started_at__gt=since)
+    unnumbered = Q(state=Push.State.SENT, remote__number="", remote__checked_at=None, remote__linked_at__gt=since)
+    under_way = Q(state=Push.State.SENDING) | unsettled | unnumbered
+    return Push.objects.filter(under_way, connection=connection).exists()

@@ -1,36 +1,39 @@
-"""What a worker does with one push: claim it, deliver it, look where its outcome is unknown, sweep up what was left.
+"""What a worker does with pushes: deliver them, look where the outcome is unknown, ask for numbers, sweep up the rest.
 
-A push is claimed in one short transaction that leaves a lease, a fence and the attempt on record. Then we talk to the
-platform with no transaction open. Whatever is written afterwards counts only while the fence is still ours. An attempt
+What it claimed, one or a batch, has a lease, a fence and an attempt on record. Then we talk to the platform with no
+transaction open. Whatever is written afterwards counts only while the fence is still ours. An attempt
 whose answer was lost stays open, and while one is open Postgres lets no second one begin: only a look into the
 platform's books closes it. Knows no Celery; `work` and `sweep` can be called from a shell.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from connectors import links
 from connectors import services as connectors
-from connectors.interface import Connector, Fix, NewInvoice, PlatformError, Problem, Rejected
-from connectors.links import key_for
-from connectors.models import Connection
-from invoices import documents, record
-from invoices.models import Push, PushAttempt, RemoteInvoice
-from invoices.models.push import PushQuerySet
-from invoices.record import Claim
+from connectors.interface import Connector, Fix, ItemBook, NewInvoice, PlatformError, Problem, Rejected
+from connectors.interface import RemoteInvoice as Remote
+from connectors.models import Connection, RemoteLink
+from invoices import claims, documents, record
+from invoices.claims import LEASE, Claim, claim
+from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=40) / settings.CLOCK_DIVISOR  # over the 25 s deadline of a call
-DRAIN = 20  # pushes that one task carries before it makes room for others
+DRAIN = 20  # hands that one task carries before it makes room for others
 SWEEP = 50  # hints that one sweep gives
-DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at a draft in the books
+CONFLICT = 409
+NUMBERS = 100  # that one question asks for
+DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at an invoice without a number
 
 
 def work(push_id: int) -> int | None:
@@ -40,69 +43,32 @@ def work(push_id: int) -> int | None:
         return None
     look(push_id, now=timezone.now())
     for only in (push_id, *[None] * DRAIN):
-        claimed = claim(connection, now=timezone.now(), push_id=only)
-        if claimed is None:
-            return None
-        deliver(claimed)
-    return _waiting(connection, timezone.now()).values_list("pk", flat=True).first()
+        hand = claim(connection, now=timezone.now(), push_id=only)
+        if not hand:
+            break
+        deliver(hand)
+    left = claims.waiting(connection, timezone.now()).values_list("pk", flat=True).first()
+    ask_for_numbers(connection, at_the_end=left is None, now=timezone.now())
+    return left if hand else None
 
 
-def _waiting(connection: Connection, now: datetime) -> PushQuerySet:
-    return Push.objects.ready(now).filter(connection=connection).order_by("due_at", "id")
-
-
-def claim(connection: Connection, *, now: datetime, push_id: int | None = None) -> Claim | None:
-    """Takes one waiting push, with a lane, a lease and the attempt on record; None when there is none, or no lane."""
-    waiting = _waiting(connection, now)
-    if push_id is not None:
-        waiting = waiting.filter(pk=push_id)
-    try:
-        with transaction.atomic():
-            push = waiting.select_for_update(skip_locked=True, of=("self",)).first()
-            lane = _free_lane(connection)
-            if push is None or lane is None:
-                return None
-            push.state, push.lane = Push.State.SENDING, lane
-            push.fence, push.lease_until = push.fence + 1, now + LEASE
-            push.save()
-            return Claim(push=push, attempt=_begin(push, now), fence=push.fence)
-    except IntegrityError:  # somebody took the lane between our look and our write
-        return None
-
-
-def _free_lane(connection: Connection) -> int | None:
-    """The platform says how many creating calls it wants at once; each is a lane, held by one push in hand."""
-    in_hand = Push.objects.filter(connection=connection, state=Push.State.SENDING)
-    taken = set(in_hand.values_list("lane", flat=True))
-    lanes = connectors.platform_of(connection).lanes
-    return next((lane for lane in range(lanes) if lane not in taken), None)
-
-
-def _begin(push: Push, now: datetime) -> PushAttempt:
-    return PushAttempt.objects.create(
-        push=push,
-        n=push.attempts.count() + 1,
-        generation=push.generation,
-        key=key_for(push.connection.company_id, push.invoice.uuid, push.generation),
-        started_at=now,
+def deliver(hand: Sequence[Claim]) -> None:
+    """Talks to the platform with no transaction open, and records what came of it for each."""
+    connector = connectors.open_connector(
+        hand[0].push.connection,
+        push=str(hand[0].push.pk),
+        may_leave=lambda: all(map(_may_leave, hand)),
+        deadline=connectors.DEADLINE * claims.patience(len(hand)),
     )
-
-
-def deliver(claimed: Claim) -> None:
-    """Talks to the platform with no transaction open, and records what came of it."""
-    connection, push_id = claimed.push.connection, str(claimed.push.pk)
-    connector = connectors.open_connector(connection, push=push_id, may_leave=lambda: _may_leave(claimed))
-    try:
-        invoice = _prepare(claimed, connector)
-        if _key_is_old(claimed) and (found := connector.find_invoices(invoice)):
-            record.found(claimed, invoice, found, now=timezone.now())
-        else:
-            remote = connector.create_invoice(invoice, claimed.attempt.key)
-            record.sent(claimed, remote, now=timezone.now())
-    except PlatformError as error:
-        record.failed(claimed, error, now=timezone.now())
-    except record.Overtaken:
-        log.warning("Overtaken before a byte left.", extra={"push": claimed.push.pk})
+    ready = []
+    for claimed in hand:
+        try:
+            ready.append((claimed, _document(claimed, connector)))
+        except PlatformError as error:
+            record.failed(claimed, error, now=timezone.now())
+    lease_until = timezone.now() + LEASE * claims.patience(len(ready))
+    if ready and (left := record.intend(ready, lease_until=lease_until, now=timezone.now())):
+        _send(connector, left)
 
 
 def _may_leave(claimed: Claim) -> bool:
@@ -111,12 +77,29 @@ def _may_leave(claimed: Claim) -> bool:
     return until is None or timezone.now() < until
 
 
-def _prepare(claimed: Claim, connector: Connector) -> NewInvoice:
-    """The document to send, on record with a renewed lease before its first byte; Overtaken when no longer ours."""
-    earlier = _sent_before_with_this_key(claimed)
-    invoice = documents.from_json(earlier.document) if earlier and earlier.document else _compose(claimed, connector)
-    record.intend(claimed, documents.to_json(invoice), lease_until=timezone.now() + LEASE)
-    return invoice
+def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> None:
+    """One creating call, and what came of it; where a key has grown old a look comes first."""
+    first, invoice = ready[0]
+    try:
+        if len(ready) == 1 and claims.key_is_old(first, timezone.now()) and (found := connector.find_invoices(invoice)):
+            record.found(first, invoice, found, now=timezone.now())
+            return
+        results = connector.create_invoices([each for _, each in ready], first.attempt.key)
+    except Rejected as refused:
+        results = (refused if len(ready) == 1 else record.Split(refused),) * len(ready)
+    except PlatformError as error:
+        results = (error,) * len(ready)
+    for (claimed, _), result in zip(ready, results, strict=True):
+        if isinstance(result, Remote):
+            record.sent(claimed, result, now=timezone.now())
+        else:
+            record.failed(claimed, result, now=timezone.now())
+
+
+def _document(claimed: Claim, connector: Connector) -> NewInvoice:
+    """What is to be sent: under a key that may have reached the platform, the same again."""
+    earlier = claims.first_sent(claimed)
+    return documents.from_json(earlier.document) if earlier and earlier.document else _compose(claimed, connector)
 
 
 def _compose(claimed: Claim, connector: Connector) -> NewInvoice:
@@ -132,16 +115,29 @@ def _compose(claimed: Claim, connector: Connector) -> NewInvoice:
     now = timezone.now()
     own_codes = {line["nominal_code"] for line in frozen["lines"] if line.get("nominal_code")}
     codes = documents.Codes(
+        **_dimensions(connection, frozen),
         client_id=links.ensure(connection, connectors.client_ours(connector, connection, client, local_key), now=now),
         sales_account_id=connection.sales_account_id,
         tax_rate_ids=rates,
         account_ids=connectors.account_ids(connection, own_codes, now=now) if options.codes_per_line else {},
         item_ids={},
     )
-    if options.create_items:
-        codes = _with_items(codes, claimed, connector, now)
+    if options.create_items and connector.items:
+        codes = _with_items(codes, claimed, connector.items, now)
     number, prefix = push.invoice.number or "", push.invoice.number_prefix
     return documents.compose(frozen, number=number, prefix=prefix, codes=codes, options=options)
+
+
+def _dimensions(connection: Connection, frozen: Mapping[str, Any]) -> dict[str, str]:
+    """Location and department: those of the invoice's property, else the connection's own."""
+    options, key = connection.options, str(frozen.get("property") or "")
+    kinds = [RemoteLink.Kind.LOCATION, RemoteLink.Kind.DEPARTMENT]
+    own = RemoteLink.objects.filter(connection=connection, kind__in=kinds, local_key=key) if key else ()
+    found = {link.kind: link.remote_id for link in own}
+    return {
+        "location_id": found.get(RemoteLink.Kind.LOCATION, options.location_id),
+        "department_id": found.get(RemoteLink.Kind.DEPARTMENT, options.department_id),
+    }
 
 
 def _must_be_mapped(missing: set[str]) -> None:
@@ -150,27 +146,14 @@ def _must_be_mapped(missing: set[str]) -> None:
         raise Rejected((Problem(message=message, meaning=message, fix=Fix.TAX_RATES),))
 
 
-def _with_items(codes: documents.Codes, claimed: Claim, connector: Connector, now: datetime) -> documents.Codes:
+def _with_items(codes: documents.Codes, claimed: Claim, items: ItemBook, now: datetime) -> documents.Codes:
     """The items its lines name, each found or created over there."""
     connection, ids = claimed.push.connection, {}
     for local_key, item in documents.frozen_items(claimed.push.invoice.frozen or {}).items():
         new = documents.new_item(item, codes=codes, purchase_account_id=connection.purchase_account_id)
-        ours = connectors.item_ours(connector, connection, new, UUID(local_key))
+        ours = connectors.item_ours(items, connection, new, UUID(local_key))
         ids[local_key] = links.ensure(connection, ours, now=now)
     return replace(codes, item_ids=ids)
-
-
-def _sent_before_with_this_key(claimed: Claim) -> PushAttempt | None:
-    """The first attempt under the key that may have reached the platform: a key is only ever sent with one document."""
-    attempts = claimed.push.attempts.filter(generation=claimed.attempt.generation, outcome=PushAttempt.Outcome.ABSENT)
-    return attempts.first()
-
-
-def _key_is_old(claimed: Claim) -> bool:
-    """Past half the time for which the platform keeps a key, we look before we rely on it."""
-    earlier = _sent_before_with_this_key(claimed)
-    half_life = connectors.platform_of(claimed.push.connection).key_life / 2
-    return earlier is not None and timezone.now() - earlier.started_at > half_life
 
 
 def look(push_id: int, *, now: datetime) -> None:
@@ -182,13 +165,23 @@ def look(push_id: int, *, now: datetime) -> None:
     try:
         invoice = documents.from_json(claimed.attempt.document or {})
         found = connector.find_invoices(invoice)
+        holders = () if found else _holders_of_its_number(claimed, invoice, connector)
     except PlatformError as error:
         record.not_seen(claimed, error, now=timezone.now())
         return
     if found:
         record.found(claimed, invoice, found, now=timezone.now())
+    elif holders:
+        record.number_is_taken(claimed, now=timezone.now())
     else:
         record.absent(claimed, now=now)
+
+
+def _holders_of_its_number(claimed: Claim, invoice: NewInvoice, connector: Connector) -> tuple[Remote, ...]:
+    """A conflict is over a key or over our number, and may not say which: who has the number tells."""
+    if claimed.attempt.http_status != CONFLICT or not invoice.number:
+        return ()
+    return connector.find_number(invoice.reference, invoice.client_id)
 
 
 def _claim_look(push_id: int, now: datetime) -> Claim | None:
@@ -203,17 +196,36 @@ def _claim_look(push_id: int, now: datetime) -> Claim | None:
         return Claim(push=push, attempt=attempt, fence=push.fence)
 
 
-def read_drafts(*, now: datetime) -> None:
-    """Drafts in the platform's books get their number when they are released there: it is fetched from there."""
-    waiting = RemoteInvoice.objects.filter(number="", checked_at__lt=now - DRAFT_AGE, push__state=Push.State.SENT)
-    alive = waiting.filter(connection__state=Connection.State.ACTIVE).select_related("connection", "invoice")
-    for row in alive.order_by("checked_at")[:SWEEP]:
-        connector = connectors.open_connector(row.connection)
-        try:
-            record.number_came(row, connector.read_invoice(row.remote_id), now=now)
-        except PlatformError as error:
-            log.warning("Could not read draft %s: %s", row.remote_id, error.message)
-            RemoteInvoice.objects.filter(pk=row.pk).update(checked_at=now)
+def ask_for_numbers(connection: Connection, *, at_the_end: bool, now: datetime) -> None:
+    """Asks for the numbers of what the platform took without telling them: one question for many, so not too soon."""
+    rows = RemoteInvoice.objects.filter(connection=connection, number="", checked_at=None, push__state=Push.State.SENT)
+    under_way = Push.objects.filter(connection=connection, state=Push.State.SENDING).exists()
+    if rows[NUMBERS - 1 :].exists() or (at_the_end and not under_way):
+        _read(connection, rows, now)
+
+
+def read_numbers(*, now: datetime) -> None:
+    """Drafts get their number when they are released over there, and an answer may have told none: both are asked."""
+    due = Q(checked_at=None) | Q(checked_at__lt=now - DRAFT_AGE)
+    able = [Connection.State.ACTIVE, Connection.State.DISCONNECTING]
+    for connection in Connection.objects.filter(state__in=able):
+        rows = RemoteInvoice.objects.filter(due, connection=connection, number="", push__state=Push.State.SENT)
+        _read(connection, rows, now)
+
+
+def _read(connection: Connection, rows: QuerySet[RemoteInvoice], now: datetime) -> None:
+    asked = {row.remote_id: row for row in rows.order_by(F("checked_at").asc(nulls_first=True), "pk")[:NUMBERS]}
+    if not asked:
+        return
+    try:
+        found = connectors.open_connector(connection).read_invoices([*asked])
+    except PlatformError as error:
+        log.warning("Could not read numbers: %s", error.message)
+        found = ()
+    RemoteInvoice.objects.filter(pk__in=[row.pk for row in asked.values()]).update(checked_at=now)
+    for remote in found:
+        if remote.id in asked:
+            record.number_came(asked[remote.id], remote, now=now)
 
 
 def sweep(*, now: datetime) -> list[int]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from connectors.interface import (
     NewInvoice,
     OutcomeUnknown,
     PlatformError,
+    Problem,
     Reconnect,
     Rejected,
     RemoteInvoice,
@@ -23,29 +24,24 @@ from connectors.interface import (
 )
 from incrementors.models import Group
 from incrementors.services import hold_numbers
-from invoices.models import Event, Invoice, Push, PushAttempt
+from invoices import claims, documents
+from invoices.claims import LOOK_GAP, Claim
+from invoices.models import Event, Invoice, Push, PushAttempt, PushBatch
 from invoices.models import RemoteInvoice as RemoteRow
 
 log = logging.getLogger(__name__)
 
 QUIET = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # from the end of the lease to the first look
-LOOK_GAP = timedelta(seconds=120) / settings.CLOCK_DIVISOR  # between two looks that find nothing
 ABSENCE = timedelta(seconds=300) / settings.CLOCK_DIVISOR  # from the last byte to the look that proves absence
 FIRST_WAIT = timedelta(seconds=5) / settings.CLOCK_DIVISOR
 LONGEST_WAIT = timedelta(seconds=600) / settings.CLOCK_DIVISOR
 
 
-class Overtaken(Exception):
-    """The lease ran out and the push is no longer ours: stop, and send nothing."""
+class Split(TryLater):
+    """A batch was refused as a whole and nothing of it was written: its members go alone."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A push in hand: ours as long as its row still carries this fence."""
-
-    push: Push
-    attempt: PushAttempt
-    fence: int
+    def __init__(self, refused: Rejected) -> None:
+        super().__init__(refused.message, after=0, status=refused.status, request_id=refused.request_id)
 
 
 def _ours(claimed: Claim) -> Push | None:
@@ -54,16 +50,40 @@ def _ours(claimed: Claim) -> Push | None:
     return Push.objects.select_for_update().filter(pk=claimed.push.pk, fence=claimed.fence).first()
 
 
-def intend(claimed: Claim, document: dict[str, Any], *, lease_until: datetime) -> None:
-    """Puts on record what is about to be sent, and until when a byte of it may leave. Raises Overtaken."""
+def intend(
+    ready: Sequence[tuple[Claim, NewInvoice]], *, lease_until: datetime, now: datetime
+) -> list[tuple[Claim, NewInvoice]]:
+    """Puts on record what is about to be sent, and until when a byte of it may leave; those of it that are still ours.
+
+    A batch that is sent again goes whole or not at all.
+    """
     with transaction.atomic():
-        push = _ours(claimed)
-        if push is None or push.state != Push.State.SENDING:
-            raise Overtaken
-        push.lease_until = lease_until
-        push.save(update_fields=["lease_until"])
-        claimed.attempt.document, claimed.attempt.may_leave_until = document, lease_until
-        claimed.attempt.save(update_fields=["document", "may_leave_until"])
+        ours = [(claimed, invoice) for claimed, invoice in ready if _is_in_hand(claimed)]
+        if len(ours) < len(ready):
+            log.warning("Overtaken before a byte left.", extra={"push": ready[0][0].push.pk})
+            if ready[0][0].attempt.batch:
+                return []
+        sent = [documents.to_json(invoice) for _, invoice in ours]
+        batch = ready[0][0].attempt.batch
+        if len(ours) > 1 and batch is None:
+            batch = claims.new_batch([claimed for claimed, _ in ours], sent, now=now)
+        for (claimed, _), document in zip(ours, sent, strict=True):
+            _put_on_record(claimed, document, batch, lease_until)
+        return ours
+
+
+def _is_in_hand(claimed: Claim) -> bool:
+    push = _ours(claimed)
+    return push is not None and push.state == Push.State.SENDING
+
+
+def _put_on_record(claimed: Claim, document: dict[str, Any], batch: PushBatch | None, lease_until: datetime) -> None:
+    attempt = claimed.attempt
+    Push.objects.filter(pk=claimed.push.pk).update(lease_until=lease_until)
+    attempt.document, attempt.may_leave_until, attempt.batch = document, lease_until, batch
+    if batch:
+        attempt.key = batch.key
+    attempt.save(update_fields=["document", "may_leave_until", "batch", "key"])
 
 
 def sent(claimed: Claim, remote: RemoteInvoice, *, now: datetime) -> None:
@@ -111,7 +131,8 @@ def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str,
         url=remote.url,
         total=remote.total,
         linked_at=now,
-        checked_at=now,
+        checked_at=now if remote.is_read else None,
+        is_draft=remote.is_read and not remote.number,
         is_shown=_nobody_else_has(remote.number, push.invoice),
     )
     push.state, push.sent_at, push.lease_until = Push.State.SENT, now, None
@@ -120,7 +141,8 @@ def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str,
     _resolve(attempt, outcome, now)
     Invoice.objects.filter(pk=push.invoice_id, status=Invoice.Status.APPROVED).update(status=Invoice.Status.SENT)
     how = "Found in Sage" if outcome == PushAttempt.Outcome.FOUND else "Sent to Sage"
-    _note(push, f"{how} as {remote.number or 'a draft'}, token {remote.id}.", now)
+    name = remote.number or ("a draft" if remote.is_read else "an invoice whose number is still to come")
+    _note(push, f"{how} as {name}, token {remote.id}.", now)
     if remote.total != push.invoice.total:
         _note(push, f"Sage's total is {remote.total}, ours is {push.invoice.total}.", now)
 
@@ -139,13 +161,20 @@ def _nobody_else_has(number: str, invoice: Invoice) -> bool:
 
 
 def number_came(row: RemoteRow, remote: RemoteInvoice, *, now: datetime) -> None:
-    """A draft was looked at in the platform's books; once it is released its number comes back."""
+    """An invoice without a number was looked at in the platform's books: what it is called comes back, if it has one.
+
+    Of a batch the platform tells tokens in the order of its members; a number is taken only from what carries ours.
+    """
+    attempt = row.push.attempts.order_by("-n")[0]
     with transaction.atomic():
         row.checked_at, row.url = now, remote.url or row.url
-        if remote.number:
+        if attempt.batch_id and remote.reference != (attempt.document or {}).get("reference"):
+            log.error("%s in the books carries %s.", remote.id, remote.reference, extra={"push": row.push.pk})
+        elif remote.number:
             row.number, row.is_shown = remote.number, _nobody_else_has(remote.number, row.invoice)
-            text = f"Released in Sage as {remote.number}."
+            text = f"Released in Sage as {remote.number}." if row.is_draft else f"Sage's number is {remote.number}."
             Event.objects.create(invoice=row.invoice, happened_at=now, actor=None, text=text)
+        row.is_draft = not remote.number
         row.save()
 
 
@@ -207,9 +236,10 @@ def _misdirected(push: Push, attempt: PushAttempt, error: PlatformError, now: da
 
 def _later(push: Push, attempt: PushAttempt, error: PlatformError, now: datetime) -> None:
     """Nothing was written: it waits, with the whole connection where it is the platform that is busy or away."""
-    _resolve(attempt, PushAttempt.Outcome.NOT_SENT, now)
+    split = isinstance(error, Split)
+    _resolve(attempt, PushAttempt.Outcome.SPLIT if split else PushAttempt.Outcome.NOT_SENT, now)
     push.state, push.due_at = Push.State.READY, now
-    if not isinstance(error, Reconnect):
+    if not (split or isinstance(error, Reconnect)):
         push.due_at = now + _wait(push, error)
         connectors.pause(push.connection, until=push.due_at)
     push.save()
@@ -221,6 +251,17 @@ def _wait(push: Push, error: PlatformError) -> timedelta:
     tries = push.attempts.filter(generation=push.generation).count()
     doublings: int = 2 ** min(max(tries - 1, 0), 10)
     return min(FIRST_WAIT * doublings, LONGEST_WAIT)
+
+
+def number_is_taken(claimed: Claim, *, now: datetime) -> None:
+    """A look found our number, but not our invoice: the conflict was over the number, and nothing was written."""
+    meaning = "Sage has this invoice number already."
+    problem = Problem(message=claimed.attempt.message, meaning=meaning, fix=Fix.NUMBER)
+    with transaction.atomic():
+        push = _ours(claimed)
+        if push is not None:
+            _resolve(claimed.attempt, PushAttempt.Outcome.REJECTED, now)
+            _refused(push, Rejected((problem,)), now)
 
 
 def not_seen(claimed: Claim, error: PlatformError, *, now: datetime) -> None:

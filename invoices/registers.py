@@ -1,5 +1,6 @@
 """Clients, Items and Properties: a list, a form, and an archive from which everything can come back."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,14 +8,17 @@ from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.forms import modelform_factory
+from django.forms import ModelForm, modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connectors.services import live_connection
+from connectors.models import Connection
+from connectors.services import live_connection, open_connector
+from invoices.dimensions import show_on, working_connection
+from invoices.forms import PropertyForm
 from invoices.models import Client, Item, Property
 
 PAGE_SIZE = 50
@@ -33,6 +37,11 @@ class Register:
     fields: tuple[str, ...]
     unique: str = ""
     """The field of which no two rows may have the same; what its constraint complains of stands beside it."""
+    form_class: "type[ModelForm[Any]]" = ModelForm
+    add_to: Callable[[Iterable[Any]], None] = lambda rows: None
+    """Puts onto the rows of a page what the list shows besides their own fields."""
+    may_link: Callable[[Connection], bool] = lambda connection: False
+    """Whether its rows have counterparts in the connected books."""
 
     @property
     def list_name(self) -> str:
@@ -51,7 +60,7 @@ class Register:
         return rows.filter(matches, archived_at__isnull=not archived)
 
     def form(self, data: Any, instance: Any) -> Any:
-        form = modelform_factory(self.model, fields=list(self.fields))(data, instance=instance)
+        form = modelform_factory(self.model, form=self.form_class, fields=list(self.fields))(data, instance=instance)
         if "nominal_code" in form.fields and not _codes_per_line():
             del form.fields["nominal_code"]
         if "client" in form.fields:
@@ -69,9 +78,10 @@ def _codes_per_line() -> bool:
 
 def _sage_url(request: HttpRequest, register: Register, row: Any) -> str:
     """Where it is said which one in Sage this is; "" for what has no counterpart there."""
-    connection = live_connection()
-    linkable = row and hasattr(row, "uuid") and request.user.has_perm("invoices.send_invoice")
-    return reverse(f"{register.name}-sage", args=[row.uuid]) if linkable and connection and connection.is_active else ""
+    connection = working_connection()
+    if not row or not connection or not request.user.has_perm("invoices.send_invoice"):
+        return ""
+    return reverse(f"{register.name}-sage", args=[row.uuid]) if register.may_link(connection) else ""
 
 
 def _links(request: HttpRequest, register: Register) -> dict[str, Any]:
@@ -93,6 +103,7 @@ def views(register: Register) -> dict[str, Any]:
         q, show = request.GET.get("q", "").strip()[:100], request.GET.get("show", "")
         rows = Paginator(register.find(q, archived=show == "archived"), PAGE_SIZE)
         page = rows.get_page(request.GET.get("page"))
+        register.add_to(page.object_list)
         context = {"register": register, "page": page, "q": q, "show": show, **_links(request, register)}
         return render(request, "registers/list.html", context)
 
@@ -125,6 +136,7 @@ CLIENTS = Register(
     name="client",
     title="Clients",
     icon="people",
+    may_link=lambda connection: True,
     teaching="A client is somebody you bill. Their reference and e-mail also find them in Sage.",
     searched=("name", "reference", "email", "city", "postal_code"),
     unique="reference",
@@ -145,6 +157,7 @@ ITEMS = Register(
     name="item",
     title="Items",
     icon="box-seam",
+    may_link=lambda connection: open_connector(connection).items is not None,
     teaching="An item is something you sell again and again. Choosing it fills a line of an invoice.",
     searched=("code", "description"),
     unique="code",
@@ -155,6 +168,8 @@ PROPERTIES = Register(
     name="property",
     title="Properties",
     icon="buildings",
+    form_class=PropertyForm,
+    add_to=show_on,
     teaching="A property is where work is done. An invoice can name one, and Sage gets it in the notes.",
     searched=("name", "address", "client__name"),
     fields=("name", "client", "address"),

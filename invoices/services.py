@@ -173,7 +173,7 @@ def link_to_remote(*, invoice_id: int, remote: Remote, actor: User, now: datetim
         if RemoteInvoice.objects.filter(connection=push.connection, remote_id=remote.id).exists():
             raise Refused("That invoice in Sage belongs to another one of ours already.")
         record.link_by_hand(push, remote, now=now)
-        note(invoice, f"Linked to {remote.number} in Sage.", actor, now)
+        note(invoice, f"Linked to {remote.number or 'a draft'} in Sage.", actor, now)
         return push
 
 

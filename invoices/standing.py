@@ -1,12 +1,13 @@
 """Where an invoice stands on its way to Sage: one function of push and connection says what every page shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.timezone import localtime
 
 from connectors.interface import Fix
 from connectors.models import Connection
+from connectors.services import platform_of
 from invoices.models import Invoice, Push, RemoteInvoice
 
 FIXES: dict[str, tuple[str, str, str]] = {
@@ -43,6 +44,7 @@ class Standing:
 
 NOT_SENT = Standing(code="NOT_SENT", label="Not sent", tone="neutral", icon="dash-circle")
 SENT = Standing(code="SENT", label="Sent", tone="good", icon="check-circle-fill")
+NUMBER_TO_COME = replace(SENT, reason="Sage's number is still to come.", moving=True)
 SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
 ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
 
@@ -67,7 +69,15 @@ def standing(push: Push | None, connection: Connection | None, *, now: datetime)
             reason=GONE if _is_gone(push, connection) else CHECKS.format(_clock(push.due_at)),
             moving=True,
         )
-    return {Push.State.SENDING: SENDING, Push.State.SENT: SENT}.get(Push.State(push.state), ATTENTION)
+    if push.state == Push.State.SENT:
+        return NUMBER_TO_COME if _awaits_its_number(push, connection) else SENT
+    return SENDING if push.state == Push.State.SENDING else ATTENTION
+
+
+def _awaits_its_number(push: Push, connection: Connection | None) -> bool:
+    """It comes by itself, and soon; that of a draft over there only once somebody releases it."""
+    remote = push.remote
+    return bool(remote and not remote.number and not remote.is_draft and not _is_gone(push, connection))
 
 
 def _is_gone(push: Push, connection: Connection | None) -> bool:
@@ -96,10 +106,18 @@ def shown_number(invoice: Invoice, push: Push | None, connection: Connection | N
     return str(invoice)
 
 
-def former_numbers(invoice: Invoice, connection: Connection | None) -> list[RemoteInvoice]:
-    """What it was called in books we are not connected to any more; those numbers stay on record, with their end."""
+def former_numbers(invoice: Invoice, connection: Connection | None) -> list[tuple[str, RemoteInvoice]]:
+    """What it was called in books we are not connected to any more, with whose number it is: they stay on record."""
     found = invoice.remotes.select_related("connection").exclude(number="")
-    return list(found.exclude(connection=connection) if connection else found)
+    former = found.exclude(connection=connection) if connection else found
+    return [(platform_of(remote.connection).label, remote) for remote in former]
+
+
+def latest_push(invoice: Invoice, connection: Connection | None) -> Push | None:
+    """As `current_push`, from what a list of invoices has fetched already."""
+    live = connection.pk if connection else None
+    pushes = sorted(invoice.pushes.all(), key=lambda push: (push.connection_id == live, push.requested_at))
+    return pushes[-1] if pushes else None
 
 
 def current_push(invoice: Invoice, connection: Connection | None) -> Push | None:

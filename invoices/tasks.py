@@ -35,8 +35,8 @@ def sweep_pushes(**_: object) -> None:
 
 
 @shared_task
-def read_drafts(**_: object) -> None:
-    push.read_drafts(now=timezone.now())
+def read_numbers(**_: object) -> None:
+    push.read_numbers(now=timezone.now())
 
 
 @shared_task

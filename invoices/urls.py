@@ -6,6 +6,7 @@ from invoices import linking, push_views, registers, views
 
 urlpatterns = [
     path("", views.invoice_list, name="invoice-list"),
+    path("invoices/csv/", views.invoice_csv, name="invoice-csv"),
     path("invoices/columns/", views.invoice_columns, name="invoice-columns"),
     path("invoices/new/", views.invoice_new, name="invoice-new"),
     path("invoices/<int:pk>/", views.invoice_detail, name="invoice-detail"),

@@ -1,22 +1,20 @@
 """The pages of an invoice: each reads the request, makes one call, and answers."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connectors.models import Connection
 from connectors.services import live_connection
 from incrementors.services import NumberRefused
-from invoices import listing, services
+from invoices import export, listing, services
 from invoices.forms import DiscardForm, InvoiceForm, draft_from, lines_for
-from invoices.models import Company, Invoice, Push
+from invoices.models import Company, Invoice
 from invoices.push_views import person, push_context
-from invoices.standing import shown_number, standing
+from invoices.standing import latest_push, shown_number, standing
 
 
 @require_safe
@@ -24,9 +22,10 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     asked = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "status", "after", "before")}
     page = listing.page(**asked)
     connection, now = live_connection(), timezone.now()
+    with_push = [(invoice, latest_push(invoice, connection)) for invoice in page.invoices]
     rows = [
         (invoice, push, standing(push, connection, now=now), shown_number(invoice, push, connection))
-        for invoice, push in _with_push(page, connection)
+        for invoice, push in with_push
     ]
     shown = listing.columns_of(person(request))
     columns = [(name, label, shown[name]) for name, label in listing.COLUMNS.items()]
@@ -34,13 +33,14 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     return render(request, "invoices/list.html", context)
 
 
-def _with_push(page: listing.Page, connection: Connection | None) -> list[tuple[Invoice, Push | None]]:
-    live: UUID | None = connection.pk if connection else None
-    chosen = []
-    for invoice in page.invoices:
-        pushes = sorted(invoice.pushes.all(), key=lambda push: (push.connection_id == live, push.requested_at))
-        chosen.append((invoice, pushes[-1] if pushes else None))
-    return chosen
+@require_safe
+def invoice_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What the list shows, all pages of it, as a spreadsheet reads it."""
+    asked = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "status")}
+    rows = export.rows(listing.matching(**asked), live_connection(), now=timezone.now())
+    answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="invoices-{timezone.localdate().isoformat()}.csv"'
+    return answer
 
 
 @require_POST

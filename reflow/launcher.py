@@ -23,20 +23,12 @@ from urllib.parse import urlsplit
 
 import environ
 
+from reflow.pretend import SAGE_ADDRESSES, SANDBOX_CLIENTS, SANDBOX_SIGN_INS
 from reflow.processes import Child, Command, Processes, ProcessFailed, Program
 from reflow.servers import port_is_free, start_postgres, start_valkey
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-SAGE = "SAGE_ACCOUNTING_"
-SAGE_ADDRESSES = {
-    "AUTHORIZE_URL": "/accounting/oauth2/auth/central",
-    "TOKEN_URL": "/accounting/token",
-    "REVOKE_URL": "/accounting/revoke",
-    "API_URL": "/accounting/v3.1",
-}
-SANDBOX_CLIENT = {"CLIENT_ID": "reflow-sandbox", "CLIENT_SECRET": "reflow-sandbox-secret"}
-SANDBOX_SIGN_IN = "bookkeeper@harbour.example, password harbour"
 CALLBACK = "/settings/connector/callback/"
 # Nothing here is unpickled, which is what it warns root of.
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
@@ -52,6 +44,7 @@ HELP = """Settings, from the environment or from the file .env:
   DATABASE_URL     a running PostgreSQL, instead of the embedded one
   REDIS_URL        a running Valkey or Redis, instead of the embedded one
   SAGE_ACCOUNTING_AUTHORIZE_URL, _TOKEN_URL, _REVOKE_URL, _API_URL, _CLIENT_ID, _CLIENT_SECRET
+  SAGE_INTACCT_AUTHORIZE_URL, and so on in the same way
                    another Sage, instead of the pretend one
   EMBEDDED_PG_BINDIR   another folder with PostgreSQL's programs
   REFLOW_STATE_DIR     where data and logs are kept (.reflow)
@@ -134,7 +127,7 @@ def make_plan() -> Plan:
     state.mkdir(parents=True, exist_ok=True)
     state.chmod(0o700)
     port = port_setting("PORT", 8000)
-    elsewhere = any(os.environ.get(SAGE + name) for name in SAGE_ADDRESSES)
+    elsewhere = any(map(os.environ.get, SAGE_ADDRESSES))
     return Plan(state, port, None if elsewhere else port_setting("SANDBOX_PORT", port + 1))
 
 
@@ -248,8 +241,7 @@ class Launcher:
                 made[name] = start(self.processes, self.plan.state / start.__name__.removeprefix("start_"), port=port)
         if self.plan.sandbox_port:
             sage = f"http://127.0.0.1:{self.plan.sandbox_port}"
-            made |= {SAGE + name: sage + path for name, path in SAGE_ADDRESSES.items()}
-            made |= {SAGE + name: value for name, value in SANDBOX_CLIENT.items()}
+            made |= {name: sage + path for name, path in SAGE_ADDRESSES.items()} | SANDBOX_CLIENTS
         made = {name: value for name, value in made.items() if not os.environ.get(name)}
         file.touch(mode=0o600)
         file.write_text("".join(f"{name}={value}\n" for name, value in made.items()))
@@ -283,9 +275,8 @@ class Launcher:
     def announce(self) -> None:
         say(f"\nReflow is running at {self.plan.url}/")
         say(self.prepared.rstrip())
-        if self.plan.sandbox_port:
-            books = f"http://127.0.0.1:{self.plan.sandbox_port}/accounting/books"
-            say(f"The pretend Sage's books are at {books} ({SANDBOX_SIGN_IN})")
+        for label, (path, sign_in) in SANDBOX_SIGN_INS.items() if self.plan.sandbox_port else ():
+            say(f"The pretend {label}'s books: http://127.0.0.1:{self.plan.sandbox_port}{path} ({sign_in})")
         say("Ctrl-C stops everything.\n")
 
     def watch(self) -> None:

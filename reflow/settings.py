@@ -237,7 +237,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"invoices.tasks.{name}", "schedule": timedelta(seconds=seconds) / CLOCK_DIVISOR}
-    for name, seconds in {"sweep_pushes": 10, "read_drafts": 60, "keep_alive": 3600}.items()
+    for name, seconds in {"sweep_pushes": 10, "read_numbers": 60, "keep_alive": 3600}.items()
 }
 
 # Sage ---------------------------------------------------------------------------------------------------
@@ -251,6 +251,7 @@ for key in TOKEN_KEYS:
         Fernet(key)
     except ValueError:
         stop("TOKEN_KEYS", "holds something that is not a Fernet key", NEW_KEY)
+INTACCT = "https://api.intacct.com/ia/api/v1"
 SAGE_ACCOUNTING = {
     "authorize_url": address("SAGE_ACCOUNTING_AUTHORIZE_URL", "https://www.sageone.com/oauth2/auth/central"),
     "token_url": address("SAGE_ACCOUNTING_TOKEN_URL", "https://oauth.accounting.sage.com/token"),
@@ -258,6 +259,14 @@ SAGE_ACCOUNTING = {
     "api_url": address("SAGE_ACCOUNTING_API_URL", "https://api.accounting.sage.com/v3.1"),
     "client_id": text("SAGE_ACCOUNTING_CLIENT_ID", "uuid/uuid", ""),
     "client_secret": text("SAGE_ACCOUNTING_CLIENT_SECRET", "the secret from developer.sage.com", ""),
+}
+SAGE_INTACCT = {
+    "authorize_url": address("SAGE_INTACCT_AUTHORIZE_URL", f"{INTACCT}/oauth2/authorize"),
+    "token_url": address("SAGE_INTACCT_TOKEN_URL", f"{INTACCT}/oauth2/token"),
+    "revoke_url": address("SAGE_INTACCT_REVOKE_URL", f"{INTACCT}/oauth2/revoke"),
+    "api_url": address("SAGE_INTACCT_API_URL", INTACCT),
+    "client_id": text("SAGE_INTACCT_CLIENT_ID", "the client id from developer.sage.com", ""),
+    "client_secret": text("SAGE_INTACCT_CLIENT_SECRET", "the secret from developer.sage.com", ""),
 }
 
 # Mail: without it links are handed over by an admin -----------------------------------------------------

@@ -1,8 +1,10 @@
 """What stands between a new installation and its first push: each tick is computed from what is really there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connectors.models import Connection
+from connectors.options import Kind
 from connectors.services import platform_of, tax_links
 from incrementors.models import Group
 from invoices.models import TaxRate
@@ -19,7 +21,8 @@ class Step:
 
 
 def steps(connection: Connection | None) -> list[Step]:
-    """The six steps in order; the first that is not done is `next`."""
+    """The steps in order, without those that choose from a list the platform does not keep; the first that is not
+    done is `next`."""
     found = [_authorise(connection), _organisation(connection), *_accounts(connection), _taxes(connection)]
     found.append(_numbering(connection))
     for index, step in enumerate(found):
@@ -30,43 +33,48 @@ def steps(connection: Connection | None) -> list[Step]:
     return found
 
 
+def undone(connection: Connection) -> set[str]:
+    """The titles of the steps that are not done."""
+    return {step.title for step in steps(connection) if step.state != "done"}
+
+
 def _step(anchor: str, title: str, done: str, otherwise: str) -> Step:
     return Step(anchor=anchor, title=title, text=done or otherwise, state="done" if done else "")
 
 
 def _authorise(connection: Connection | None) -> Step:
-    title = "Authorise"
+    title, username = "Authorise", connection.username if connection else ""
     if connection and connection.state == Connection.State.RECONNECT:
         text = "Sage no longer accepts our authorisation. Invoices wait safely; press AUTHORISE to go on."
+        if username:
+            text = f"Sage no longer accepts {username}. Invoices wait safely; connect again to go on."
         return Step(anchor="authorise", title=title, text=text, state="bad")
-    done = (
-        f"Authorised by {connection.authorised_by.get_full_name() or connection.authorised_by}." if connection else ""
-    )
-    return _step("authorise", title, done, "Sign in to Sage and allow Reflow to work in your books.")
+    who = (connection.authorised_by.get_full_name() or connection.authorised_by) if connection else ""
+    done = f"Connected as {username}, by {who}." if username else f"Authorised by {who}."
+    return _step("authorise", title, done if connection else "", "Let Reflow work in your books.")
 
 
 def _organisation(connection: Connection | None) -> Step:
     done = connection.company_name if connection else ""
-    return _step("organisation", "Organisation", done, "Choose which organisation's books invoices go to.")
+    return _step("organisation", "Organisation", done, "Choose whose books invoices go to.")
 
 
-def _accounts(connection: Connection | None) -> list[Step]:
+def _accounts(connection: Connection | None) -> Iterator[Step]:
     sales = connection.sales_account_name if connection else ""
-    purchase = connection.purchase_account_name if connection else ""
-    return [
-        _step(
-            "sales",
-            "Default nominal code",
-            f"{sales}. Every line of every invoice is posted to it." if sales else "",
-            "Every line of every invoice is posted to it; it can be changed in Sage afterwards.",
-        ),
-        _step(
+    yield _step(
+        "sales",
+        "Default nominal code",
+        f"{sales}. Every line of every invoice is posted to it." if sales else "",
+        "Every line of every invoice is posted to it; it can be changed in Sage afterwards.",
+    )
+    if connection is None or Kind.PURCHASE_ACCOUNTS in platform_of(connection).lists:
+        purchase = connection.purchase_account_name if connection else ""
+        yield _step(
             "purchase",
             "Default purchase ledger account",
             f"{purchase}." if purchase else "",
             "For products and services that sending an invoice creates in Sage.",
-        ),
-    ]
+        )
 
 
 def _taxes(connection: Connection | None) -> Step:
@@ -78,8 +86,10 @@ def _taxes(connection: Connection | None) -> Step:
 
 def _numbering(connection: Connection | None) -> Step:
     group = Group.objects.get(pk=Group.INVOICES)
-    limit = platform_of(connection).prefix_limit if connection else len(group.prefix)
     text = f"The next invoice is {group.pattern.text(group.next_value)}."
+    if connection and connection.options.platform_numbers:
+        return _step("numbering", "Numbering", f"{text} It shows Sage's number once Sage has given it one.", "")
+    limit = platform_of(connection).prefix_limit if connection else len(group.prefix)
     fits = len(group.prefix) <= limit
     otherwise = f"The prefix {group.prefix} is longer than the {limit} characters Sage takes."
     return _step("numbering", "Numbering", text if fits else "", otherwise)

@@ -15,14 +15,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from connectors import services
-from connectors.interface import Entry, Kind, PlatformError
+from connectors.interface import Connector, Entry, PlatformError
 from connectors.models import Connection
+from connectors.options import Kind
 from connectors.registry import PLATFORMS, endpoints
 from connectors.services import AuthorisationFailed, ChoiceRefused, Journey
 from invoices import parting
 from invoices.models import TaxRate
-from settings_ui.checklist import steps
-from settings_ui.forms import SyncForm
+from settings_ui import taxes
+from settings_ui.checklist import steps, undone
+from settings_ui.forms import SyncForm, UsernameForm, settings_in_words
 
 JOURNEY = "connector-journey"
 MOST_SHOWN = 40
@@ -32,7 +34,7 @@ ACCOUNTS = {"sales": Kind.SALES_ACCOUNTS, "purchase": Kind.PURCHASE_ACCOUNTS}
 def _origins() -> list[str]:
     """Where the AUTHORISE form leads: browsers apply form-action to the redirect, too."""
     parts = [urlsplit(endpoints(platform).authorize_url) for platform in PLATFORMS]
-    return [f"{part.scheme}://{part.netloc}" for part in parts]
+    return list(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
 
 
 def _callback_url() -> str:
@@ -50,17 +52,33 @@ def _live() -> Connection:
 @require_safe
 @csp_update({"form-action": _origins()})
 def connector(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(request: HttpRequest, refused: UsernameForm | None = None, status: int = 200) -> HttpResponse:
+    """The page as it stands now; `refused` is what was typed as a user's name, with what is wrong with it."""
     connection = services.live_connection()
-    offers = [{"platform": one.platform, "brand": one.brand, "label": one.label} for one in PLATFORMS.values()]
-    context: dict[str, Any] = {"connection": connection, "steps": steps(connection), "offers": offers}
+    context: dict[str, Any] = {"connection": connection, "steps": steps(connection)}
     if connection:
-        context["platform_label"] = services.platform_of(connection).label
+        platform = services.platform_of(connection)
+        context["platform_label"] = platform.label
         context["is_sandbox"] = endpoints(connection.platform).is_sandbox
         context["forecast"] = parting.forecast(connection)
-        context["shown_settings"] = SyncForm(connection=connection).shown()
+        context["shown_settings"] = settings_in_words(connection)
         context["dies_at"] = services.refresh_expires_at(connection)
+        context["user_form"] = refused or UsernameForm(platform=platform, username=connection.username)
+        context["refused"] = refused
         context |= _live_lists(connection)
-    return render(request, "settings/connector.html", context)
+    else:
+        context["offers"] = [_offer(one, refused) for one in PLATFORMS.values()]
+    return render(request, "settings/connector.html", context, status=status)
+
+
+def _offer(platform: type[Connector], refused: UsernameForm | None) -> dict[str, Any]:
+    """A platform's card; one that has users for programs asks for the name of such a one, too."""
+    mine = refused if refused and refused.platform is platform else None
+    form = (mine or UsernameForm(platform=platform)) if platform.username_form else None
+    return {"platform": platform.platform, "brand": platform.brand, "label": platform.label, "user_form": form}
 
 
 def _live_lists(connection: Connection) -> dict[str, Any]:
@@ -69,34 +87,10 @@ def _live_lists(connection: Connection) -> dict[str, Any]:
         if connection.state == Connection.State.CHOOSING:
             return {"companies": services.open_connector(connection).companies()}
         if connection.is_active:
-            return {"taxes": _taxes(connection)}
+            return {"taxes": taxes.rows(connection, now=timezone.now())}
     except PlatformError as error:
         return {"trouble": error.message}
     return {}
-
-
-def _taxes(connection: Connection) -> list[dict[str, Any]]:
-    """Our rates beside what they are mapped to, or the platform's rate of the same percentage as a suggestion."""
-    links = services.tax_links(connection)
-    entries = services.catalogue(connection, Kind.TAX_RATES, now=timezone.now())
-    rows: list[dict[str, Any]] = []
-    for rate in TaxRate.objects.all():
-        same = [entry for entry in entries if entry.percentage == rate.percentage]
-        named = [entry for entry in same if rate.name.split()[0].lower() in entry.name.lower()]
-        chosen = links[rate.pk].remote_id if rate.pk in links else next((e.id for e in named or same), "")
-        percentage = next((entry.percentage for entry in entries if entry.id == chosen), None)
-        rows.append(
-            {
-                "rate": rate,
-                "entries": entries,
-                "chosen": chosen,
-                "mapped": rate.pk in links,
-                "percentage": percentage,
-                "same": percentage == rate.percentage,
-                "shared": next((row["rate"].name for row in rows if row["chosen"] == chosen), ""),
-            }
-        )
-    return rows
 
 
 @require_POST
@@ -112,6 +106,31 @@ def connector_authorise(request: HttpRequest) -> HttpResponse:
         return redirect("connector")
     request.session[JOURNEY] = asdict(journey)
     return HttpResponseRedirect(journey.url)
+
+
+@require_POST
+@csp_update({"form-action": _origins()})
+def connector_user(request: HttpRequest) -> HttpResponse:
+    """Connects as a user made for programs in the platform; what is wrong with it comes back beside its name."""
+    platform = PLATFORMS.get(request.POST.get("platform", ""))
+    if platform is None or not platform.username_form:
+        raise Http404("This platform has no users for programs.")
+    form = UsernameForm(request.POST, platform=platform)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    assert isinstance(request.user, User)  # noqa: S101  # for the type checker
+    username = form.cleaned_data["username"]
+    try:
+        connection = services.connect_as(platform.platform, username, actor=request.user, now=timezone.now())
+    except AuthorisationFailed as failed:
+        form.add_error("username", str(failed))
+        return _page(request, form, status=422)
+    messages.success(request, _connected(connection))
+    return redirect("connector")
+
+
+def _connected(connection: Connection) -> str:
+    return f"Connected to {connection.company_name or 'Sage: now choose the organisation'}."
 
 
 @require_safe
@@ -130,7 +149,7 @@ def connector_callback(request: HttpRequest) -> HttpResponse:
     except AuthorisationFailed as failed:
         messages.error(request, str(failed))
     else:
-        messages.success(request, f"Connected to {connection.company_name or 'Sage: now choose the organisation'}.")
+        messages.success(request, _connected(connection))
     return redirect("connector")
 
 
@@ -149,6 +168,8 @@ def connector_account(request: HttpRequest, side: str) -> HttpResponse:
     if side not in ACCOUNTS:
         raise Http404("There are sales and purchase accounts.")
     connection, kind = _live(), ACCOUNTS[side]
+    if kind not in services.platform_of(connection).lists:
+        raise Http404("This platform keeps no such list.")
     q, error = request.GET.get("q", "").strip()[:50], ""
     entries: tuple[Entry, ...] = ()
     try:
@@ -184,8 +205,12 @@ def connector_sync(request: HttpRequest) -> HttpResponse:
     connection = _live()
     form = SyncForm(request.POST if request.method == "POST" else None, connection=connection)
     if request.method == "POST" and form.is_valid():
+        before = undone(connection)
         services.set_sync_settings(connection, form.stored())
         messages.success(request, "Saved. The settings hold from the next invoice that is sent.")
+        connection.refresh_from_db()
+        if anew := sorted(undone(connection) - before):
+            messages.warning(request, f"Sage offers another list now. To be chosen anew: {', '.join(anew)}.")
         return redirect("connector")
     context = {"form": form, "platform_label": services.platform_of(connection).label}
     return render(request, "settings/sync.html", context, status=422 if form.errors else 200)
@@ -200,6 +225,7 @@ def connector_disconnect(request: HttpRequest) -> HttpResponse:
         parting.disconnect(connection, actor=request.user, now=timezone.now())
         messages.success(request, "Disconnecting: what is under way ends first. Every link and number is kept.")
         return redirect("connector")
+    platform = services.platform_of(connection)
     context = {"connection": connection, "forecast": parting.forecast(connection)}
-    context["platform_label"] = services.platform_of(connection).label
+    context |= {"platform_label": platform.label, "revocation": platform.revocation}
     return render(request, "settings/disconnect.html", context)

@@ -4,12 +4,16 @@ from typing import Any
 
 from django import forms
 
+from connectors.interface import Connector
 from connectors.models import Connection
 from connectors.options import NUMBERS, Control, Setting
 from connectors.services import platform_of
 from incrementors.models import Group
 from incrementors.patterns import Pattern
+from invoices.list_fields import Lists, kept_name
 from invoices.models import Company
+
+NONE = "None"
 
 
 class CompanyForm(forms.ModelForm):
@@ -23,29 +27,43 @@ class CompanyForm(forms.ModelForm):
         }
 
 
+class UsernameForm(forms.Form):
+    """The user that programs sign in as, made for Reflow in the platform itself."""
+
+    username = forms.CharField(label="Web Services user", max_length=150)
+
+    def __init__(self, data: Any = None, *, platform: type[Connector], username: str = "") -> None:
+        super().__init__(data, auto_id=f"{platform.platform}-%s", initial={"username": username})
+        self.platform = platform
+        field = self.fields["username"]
+        field.help_text = f"In the form {platform.username_form}, small and capital letters as in Sage."
+        field.widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
+
+
 class SyncForm(forms.Form):
     """The sync settings that the connected platform can use, each with what it does to the next invoice."""
 
     def __init__(self, *args: Any, connection: Connection, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.connection = connection
+        self.connection, self.lists = connection, Lists(connection)
         for setting in platform_of(connection).settings:
             self.fields[setting.name] = self._field(setting)
 
     def _field(self, setting: Setting) -> forms.Field:
         stored = self.connection.sync_settings.get(setting.name, setting.default)
-        shown: dict[str, Any] = {"label": setting.label, "help_text": setting.effect, "required": False}
+        shown: dict[str, Any] = {"label": setting.label, "help_text": setting.effect}
         if setting.control is Control.SWITCH:
-            return forms.BooleanField(initial=stored == "ON", **shown)
+            return forms.BooleanField(initial=stored == "ON", required=False, **shown)
         if setting.control is Control.DATE:
-            return forms.DateField(initial=stored or None, widget=forms.DateInput({"type": "date"}), **shown)
-        if setting is NUMBERS and (why := self._prefix_is_too_long()):
-            choices = [choice for choice in setting.choices if choice[0] == "PLATFORM"]
-            shown = {**shown, "help_text": why, "required": True}
-            return forms.ChoiceField(choices=choices, initial="PLATFORM", widget=forms.RadioSelect, **shown)
-        return forms.ChoiceField(
-            choices=setting.choices, initial=stored, widget=forms.RadioSelect, **{**shown, "required": True}
-        )
+            day = forms.DateInput({"type": "date"})
+            return forms.DateField(initial=stored or None, widget=day, required=False, **shown)
+        if setting.control is Control.LIST and setting.kind:
+            name = kept_name(self.connection, setting.kind, stored)
+            return self.lists.field(setting.kind, stored, name=name, nothing=NONE, **shown)
+        choices = setting.choices
+        if setting.name == NUMBERS.name and (why := self._prefix_is_too_long()):
+            choices, stored, shown["help_text"] = tuple(c for c in choices if c[0] == "PLATFORM"), "PLATFORM", why
+        return forms.ChoiceField(choices=choices, initial=stored, widget=forms.RadioSelect, **shown)
 
     def _prefix_is_too_long(self) -> str:
         platform, group = platform_of(self.connection), Group.objects.get(pk=Group.INVOICES)
@@ -60,10 +78,6 @@ class SyncForm(forms.Form):
         """What was chosen, as it is kept on the connection."""
         return {name: _as_text(value) for name, value in self.cleaned_data.items()}
 
-    def shown(self) -> list[tuple[str, str]]:
-        """Each setting and what it is now, in words."""
-        return [(str(field.label), _in_words(field)) for field in self.fields.values()]
-
 
 def _as_text(value: Any) -> str:
     if isinstance(value, bool):
@@ -71,12 +85,21 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _in_words(field: forms.Field) -> str:
-    if isinstance(field, forms.BooleanField):
-        return "On" if field.initial else "Off"
-    if isinstance(field, forms.ChoiceField):
-        return str(dict(field.choices)[field.initial])  # type: ignore[arg-type]
-    return str(field.initial or "Any date")
+def settings_in_words(connection: Connection) -> list[tuple[str, str]]:
+    """Each sync setting of the platform and what it is now; Sage isn't asked."""
+    stored = connection.sync_settings
+    settings = platform_of(connection).settings
+    return [(one.label, _in_words(one, stored.get(one.name, one.default), connection)) for one in settings]
+
+
+def _in_words(setting: Setting, stored: str, connection: Connection) -> str:
+    if setting.control is Control.SWITCH:
+        return "On" if stored == "ON" else "Off"
+    if setting.control is Control.CHOICE:
+        return dict(setting.choices).get(stored, stored)
+    if setting.kind:
+        return kept_name(connection, setting.kind, stored) if stored else NONE
+    return stored or "Any date"
 
 
 class GroupForm(forms.ModelForm):

@@ -14,6 +14,7 @@ urlpatterns = [
     path("people/<int:pk>/active/", people.person_active, name="person-active"),
     path("connector/", connector.connector, name="connector"),
     path("connector/authorise/", connector.connector_authorise, name="connector-authorise"),
+    path("connector/user/", connector.connector_user, name="connector-user"),
     path("connector/callback/", connector.connector_callback, name="connector-callback"),
     path("connector/company/", connector.connector_company, name="connector-company"),
     path("connector/accounts/<str:side>/", connector.connector_account, name="connector-account"),

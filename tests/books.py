@@ -8,7 +8,11 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import requests
 
 USER, PASSWORD = "bookkeeper@harbour.example", "harbour"
+INTACCT_USER = {"company_id": "HARBOUR", "user_id": "bookkeeper", "password": "harbour"}
 INVOICES = "POST /accounting/v3.1/sales_invoices"
+INTACCT = "/intacct/ia/api/v1"
+INTACCT_INVOICES = f"POST {INTACCT}/objects/accounts-receivable/invoice"
+COMPOSITE = f"POST {INTACCT}/services/core/composite"
 
 
 class Sandbox:
@@ -75,12 +79,22 @@ class Sandbox:
         found: str = self.books()["businesses"][0]["id"]
         return found
 
+    def intacct(self, company_id: str = "HARBOUR") -> dict[str, Any]:
+        """A company's books in the pretend Intacct."""
+        found: dict[str, Any] = next(one for one in self.books()["intacct"]["companies"] if one["id"] == company_id)
+        return found
+
+    def switch(self, name: str, value: object) -> None:
+        """One of the behaviours that nobody has confirmed, the other way."""
+        self._call("POST", "/_faults", json={"kind": "setting", "name": name, "value": value})
+
     def allow(self, authorise_url: str, *, decision: str = "allow", all_organisations: bool = False) -> dict[str, str]:
         """Signs in and answers the consent page as a person would; what the redirect back carries."""
         with requests.Session() as browser:
             browser.trust_env = False
             page = browser.get(authorise_url, timeout=10)
-            page = self._submit(browser, page, {"username": USER, "password": PASSWORD})
+            is_intacct = 'name="company_id"' in page.text
+            page = self._submit(browser, page, INTACCT_USER if is_intacct else {"username": USER, "password": PASSWORD})
             organisations = re.findall(r'name="organisations"[^>]*value="([^"]+)"', page.text)
             chosen = organisations if all_organisations else organisations[:1]
             answer = self._submit(browser, page, {"organisations": chosen, "decision": decision}, allow_redirects=False)

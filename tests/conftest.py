@@ -13,9 +13,17 @@ from django.contrib.auth.models import Group as Role
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from connectors.interface import Kind
 from connectors.models import Connection
-from connectors.services import begin, catalogue, choose_account, choose_company, complete, map_tax_rates
+from connectors.options import Kind
+from connectors.services import (
+    begin,
+    catalogue,
+    choose_account,
+    choose_company,
+    complete,
+    map_tax_rates,
+    set_sync_settings,
+)
 from invoices import services
 from invoices.models import Client, Invoice, Item, TaxRate
 from invoices.services import InvoiceDraft, LineDraft
@@ -122,6 +130,37 @@ def authorise(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
     connected.refresh_from_db()
     sandbox.clear_journal()
     return connected
+
+
+@pytest.fixture
+def intacct(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
+    """Intacct's entity LDN, authorised through the sandbox's real pages and set up from its live lists."""
+    journey = begin("sage_intacct", redirect_uri=CALLBACK)
+    answer = sandbox.allow(journey.url)
+    connected = complete(journey, answer, redirect_uri=CALLBACK, actor=admin, now=now)
+    connected = choose_company(connected, "HARBOUR|LDN")
+    set_up_intacct(connected, now=now)
+    sandbox.clear_journal()
+    return connected
+
+
+def set_up_intacct(connected: Connection, *, now: datetime, **settings: str) -> None:
+    """The default account, places, and each of our rates on its tax detail or its tax account."""
+    given = {"location": "LDN", "department": "OPS", "tax_solution": "United Kingdom - VAT"}
+    set_sync_settings(connected, {**given, **settings})
+    connected.refresh_from_db()
+    accounts = catalogue(connected, Kind.SALES_ACCOUNTS, now=now)
+    wanted = "Services" if connected.options.account_labels else "4000"
+    chosen = next(entry.id for entry in accounts if entry.code == wanted)
+    choose_account(connected, Kind.SALES_ACCOUNTS, chosen, now=now)
+    rates = catalogue(connected, Kind.TAX_RATES, now=now)
+    by_words = {"STANDARD": "Standard", "REDUCED": "Reduced", "ZERO": "Zero"}
+    mapped = {}
+    for ours in TaxRate.objects.all():
+        words = (by_words.get(ours.pk, "Exempt"), "VAT on sales" if ours.percentage else "No tax line", "VAT")
+        mapped[ours.pk] = next(rate.id for word in words for rate in rates if word in rate.name)
+    map_tax_rates(connected, mapped, now=now)
+    connected.refresh_from_db()
 
 
 @pytest.fixture

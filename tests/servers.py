@@ -92,6 +92,12 @@ def _set_environment(number: int) -> None:
         SAGE_ACCOUNTING_API_URL=f"{sandbox}/accounting/v3.1",
         SAGE_ACCOUNTING_CLIENT_ID="reflow-sandbox",
         SAGE_ACCOUNTING_CLIENT_SECRET="reflow-sandbox-secret",
+        SAGE_INTACCT_AUTHORIZE_URL=f"{sandbox}/intacct/ia/api/v1/oauth2/authorize",
+        SAGE_INTACCT_TOKEN_URL=f"{sandbox}/intacct/ia/api/v1/oauth2/token",
+        SAGE_INTACCT_REVOKE_URL=f"{sandbox}/intacct/ia/api/v1/oauth2/revoke",
+        SAGE_INTACCT_API_URL=f"{sandbox}/intacct/ia/api/v1",
+        SAGE_INTACCT_CLIENT_ID="reflow-intacct",
+        SAGE_INTACCT_CLIENT_SECRET="reflow-intacct-secret",
     )
 
 

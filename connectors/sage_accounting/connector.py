@@ -4,24 +4,26 @@
 user's lead business.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 from connectors.http import Answer, Bearer, MayLeave, Wire
 from connectors.interface import (
     Company,
     Entry,
-    Kind,
     Misdirected,
     NewClient,
     NewInvoice,
     NewItem,
     OutcomeUnknown,
+    PlatformError,
     Problem,
+    Rejected,
     RemoteClient,
     RemoteInvoice,
     RemoteItem,
@@ -34,9 +36,11 @@ from connectors.options import (
     NUMBERS,
     SEND_ON_APPROVAL,
     SYNC_FROM,
+    Kind,
+    Options,
     Setting,
 )
-from connectors.sage_accounting.refusals import complaints, is_special_scheme, objections
+from connectors.sage_accounting.refusals import DIALECT, is_special_scheme, objections
 from connectors.sage_accounting.shapes import (
     ITEM_PATHS,
     contact_body,
@@ -84,12 +88,17 @@ class SageAccounting:
         CODES_PER_LINE,
         SYNC_FROM,
     )
+    username_form: ClassVar[str] = ""
+    revocation: ClassVar[str] = ""
+    batch_size: ClassVar[int] = 1
+    lists: ClassVar[frozenset[Kind]] = frozenset(LISTS)
     lanes: ClassVar[int] = 1  # "do not POST in parallel", guide "Best practices", Concurrency
 
     api_url: str
     bearer: Bearer = field(repr=False)
     deadline: timedelta
     company_id: str = ""
+    options: Options = field(default_factory=Options)
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     wire: Wire = field(init=False)
@@ -98,7 +107,7 @@ class SageAccounting:
         self.wire = Wire(
             api_url=self.api_url,
             bearer=self.bearer,
-            complaints=complaints,
+            dialect=DIALECT,
             deadline=self.deadline,
             push=self.push,
             may_leave=self.may_leave,
@@ -107,6 +116,10 @@ class SageAccounting:
     @classmethod
     def objections(cls, client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]:
         return objections(client, tax_rate_ids)
+
+    @property
+    def items(self) -> Self:
+        return self
 
     def companies(self) -> tuple[Company, ...]:
         """`GET /businesses`: all of them stand on one page."""
@@ -151,10 +164,11 @@ class SageAccounting:
         kind = ITEM_PATHS[item.sort]
         return remote_item(_object(self._post(f"/{kind}s", {kind: item_body(item, key)})))
 
-    def create_invoice(self, invoice: NewInvoice, key: str) -> RemoteInvoice:
+    def create_invoices(self, invoices: Sequence[NewInvoice], key: str) -> tuple[RemoteInvoice | PlatformError, ...]:
         """`POST /sales_invoices` without a status: final, shown as Created, its number and id in the answer."""
+        (invoice,) = invoices
         answer = self._post("/sales_invoices", {"sales_invoice": invoice_body(invoice, key)})
-        return remote_invoice(_object(answer))
+        return (remote_invoice(_object(answer)),)
 
     def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
         """By reference, then by client and date: what `search` matches is not documented, so both are asked."""
@@ -180,10 +194,20 @@ class SageAccounting:
                 return found
         for page in islice(self._pages("/sales_invoices", {"sort": "created_at:desc"}), NEWEST_PAGES):
             if ids := [row["id"] for row in page if _same(row.get("displayed_as") or "", number)]:
-                return tuple(self.read_invoice(each) for each in ids)
+                return self.read_invoices(ids)
         return ()
 
-    def read_invoice(self, remote_id: str) -> RemoteInvoice:
+    def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        found = []
+        for remote_id in remote_ids:
+            try:
+                found.append(self._read_invoice(remote_id))
+            except Rejected as gone:
+                if gone.status != HTTPStatus.NOT_FOUND:
+                    raise
+        return tuple(found)
+
+    def _read_invoice(self, remote_id: str) -> RemoteInvoice:
         """`GET /sales_invoices/{key}`; without mark_as_sent=false Sage would mark it as sent to the customer."""
         params = {"mark_as_sent": "false"}
         answer = self.wire.get(f"/sales_invoices/{quote(remote_id, safe='')}", params=params, headers=self._business)

@@ -1,8 +1,10 @@
 """What Sage Accounting complains of, and what that means to a person; pure."""
 
 import re
+from http import HTTPStatus
 from typing import Any
 
+from connectors.http import Dialect
 from connectors.interface import Fix, NewClient, Problem
 
 # What Sage says ("field code message") -> what it means to the person, and where it is mended; first fit wins.
@@ -81,6 +83,15 @@ def complaints(body: Any) -> tuple[Problem, ...]:
     return tuple(
         _problem(str(row["$message"]), str(row.get("$dataCode") or ""), str(row.get("$source") or "")) for row in body
     )
+
+
+def _refuses_bearer(status: int, problems: tuple[Problem, ...]) -> bool:
+    """401 means a dead token, or a lapsed subscription, which no token cures (guide "Frequently raised errors")."""
+    lapsed = any("subscription" in problem.message.lower() for problem in problems)
+    return status == HTTPStatus.UNAUTHORIZED and not lapsed
+
+
+DIALECT = Dialect(complaints=complaints, refuses_bearer=_refuses_bearer)
 
 
 def _problem(message: str, code: str, field: str) -> Problem:

@@ -2,7 +2,7 @@
 
 from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
-from invoices.models.push import Push, PushAttempt, RemoteInvoice
+from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
 
 __all__ = [
     "Client",
@@ -14,6 +14,7 @@ __all__ = [
     "Property",
     "Push",
     "PushAttempt",
+    "PushBatch",
     "RemoteInvoice",
     "TaxRate",
     "ViewChoice",

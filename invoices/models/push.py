@@ -5,7 +5,6 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from connectors.models import Connection
 from invoices.models.business import money
@@ -15,7 +14,8 @@ from invoices.models.invoice import Invoice
 class RemoteInvoice(models.Model):
     """An invoice of ours as a connected company's books hold it; `remote_id` is the platform's token.
 
-    `number` is empty while it is a draft there; `is_shown` is false where another invoice was given that number first.
+    `number` is empty while it is a draft there, or not read yet: `checked_at` is empty until somebody has looked.
+    `is_shown` is false where another invoice was given that number first.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="remotes")
@@ -25,7 +25,8 @@ class RemoteInvoice(models.Model):
     url = models.URLField(max_length=500, blank=True)
     total = money()
     linked_at = models.DateTimeField()
-    checked_at = models.DateTimeField(default=timezone.now)
+    checked_at = models.DateTimeField(null=True)
+    is_draft = models.BooleanField(default=False)
     is_shown = models.BooleanField(default=True)
 
     class Meta:
@@ -84,7 +85,7 @@ class Push(models.Model):
     problems = models.JSONField(default=list)
     generation = models.PositiveIntegerField(default=1)
     fence = models.PositiveBigIntegerField(default=0)
-    lane = models.PositiveSmallIntegerField(default=0)
+    lane = models.PositiveSmallIntegerField(null=True)
     lease_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
     looked_at = models.DateTimeField(null=True)
@@ -128,6 +129,21 @@ class Push(models.Model):
         return self.state in (self.State.READY, self.State.SENDING, self.State.UNKNOWN)
 
 
+class PushBatch(models.Model):
+    """One creating call for several invoices: its members in order are its attempts, under one key."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=32)
+    payload_hash = models.CharField(max_length=64)
+    began_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "push batches"
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+
 class PushAttempt(models.Model):
     """One attempt, on record before its first byte leaves; without a document nothing of the invoice ever left."""
 
@@ -138,11 +154,14 @@ class PushAttempt(models.Model):
         ABSENT = "ABSENT", "Not in Sage"
         NOT_SENT = "NOT_SENT", "Not sent"
         REJECTED = "REJECTED", "Refused"
+        SPLIT = "SPLIT", "Refused with its batch"
 
     push = models.ForeignKey(Push, on_delete=models.PROTECT, related_name="attempts")
     n = models.PositiveIntegerField()
     generation = models.PositiveIntegerField()
     key = models.CharField(max_length=32)
+    batch = models.ForeignKey(PushBatch, on_delete=models.PROTECT, null=True, related_name="attempts")
+    position = models.PositiveSmallIntegerField(default=0)
     document = models.JSONField(null=True)
     started_at = models.DateTimeField()
     may_leave_until = models.DateTimeField(null=True)
@@ -157,6 +176,11 @@ class PushAttempt(models.Model):
         ordering = ["n"]
         constraints = [
             models.UniqueConstraint(fields=["push", "n"], name="attempt_is_counted_once"),
+            models.UniqueConstraint(
+                fields=["batch", "position"],
+                condition=Q(resolved_at__isnull=True),
+                name="attempt_has_a_place_of_its_own",
+            ),
             models.UniqueConstraint(
                 fields=["push"], condition=Q(resolved_at__isnull=True), name="attempt_one_unresolved_at_most"
             ),

@@ -85,7 +85,7 @@ _ACCOUNTS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
 )
-_NOT_POSTED_TO = frozenset({"1200", "2000", "2200", "2210"})
+_NOT_POSTED_TO = frozenset({"1200", "2000", "2210"})
 _INACTIVE_ACCOUNTS = frozenset({"4100"})
 _REQUIRED = {"4010": frozenset({"location"}), "4020": frozenset({"department"})}
 _LABELS: tuple[tuple[str, str, Json], ...] = (
@@ -212,9 +212,9 @@ def _tax_detail(id: str, rate: str, solution: str) -> Json:
         "id": id,
         "description": id,
         "status": "active",
-        "taxPercent": rate,
+        "taxPercent": int(rate),
         "taxRate": "standard" if "Standard" in id else "other",
         "taxSolution": {"id": solution},
-        "taxType": "sale",
-        "glAccount": {"id": "2200"},
+        "reverseCharge": False,
+        "salesGLAccount": {"id": "2200"},
     }

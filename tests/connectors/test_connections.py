@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from connectors import links, services
-from connectors.interface import Fix, Kind, NewClient, Rejected, RemoteClient
+from connectors.interface import Fix, NewClient, Rejected, RemoteClient
 from connectors.models import Catalogue, Connection, Creation, Credential, RemoteLink
+from connectors.options import Kind
 from connectors.services import ChoiceRefused
 from tests.books import Sandbox
 

@@ -8,7 +8,7 @@ from requests.structures import CaseInsensitiveDict
 
 from connectors.http import Answer, decipher, wait_asked_for
 from connectors.interface import BearerRefused, OutcomeUnknown, PlatformError, Reconnect, Rejected, TryLater
-from connectors.sage_accounting import complaints
+from connectors.sage_accounting import DIALECT
 
 OBJECT: Any = {"id": "1"}
 COMPLAINT: Any = [{"$severity": "error", "$dataCode": "RecordInvalid", "$message": "is wrong", "$source": "date"}]
@@ -59,7 +59,7 @@ CASES = [
 
 def outcome(method: str, status: int, body: Any, headers: dict[str, str] | None = None) -> Answer | PlatformError:
     try:
-        return decipher(method, status, CaseInsensitiveDict(headers or {}), body, complaints)
+        return decipher(status, CaseInsensitiveDict(headers or {}), body, DIALECT, writes=method == "POST")
     except PlatformError as error:
         return error
 

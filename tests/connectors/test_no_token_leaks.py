@@ -17,14 +17,15 @@ from redis import Redis
 
 from connectors import oauth, tokens
 from connectors.http import Wire
-from connectors.interface import Kind
 from connectors.models import Connection, Credential
+from connectors.options import Kind
 from connectors.registry import endpoints
+from connectors.sage_accounting import DIALECT
 from connectors.services import choose_account, map_tax_rates, open_connector
 from invoices import push as worker
 from invoices import services, tasks
+from invoices.claims import Claim
 from invoices.models import Invoice, Push
-from invoices.record import Claim
 from reflow.logs import LineFormatter
 from tests.books import Sandbox
 
@@ -119,7 +120,7 @@ def test_no_page_shows_a_token(flight: Flight) -> None:
 
 def test_no_object_prints_a_token(flight: Flight) -> None:
     connector = open_connector(flight.connection)
-    wire = Wire(api_url="http://x", bearer=connector.bearer, complaints=lambda _: (), deadline=timedelta(1))  # type: ignore[attr-defined]
+    wire = Wire(api_url="http://x", bearer=connector.bearer, dialect=DIALECT, deadline=timedelta(1))  # type: ignore[attr-defined]
     credential = Credential.objects.get()
     attempt = flight.push.attempts.get()
     things: list[Any] = [

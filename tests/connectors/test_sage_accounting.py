@@ -15,7 +15,6 @@ from requests import PreparedRequest
 from connectors.interface import (
     Entry,
     Fix,
-    Kind,
     Misdirected,
     NewClient,
     NewInvoice,
@@ -25,6 +24,7 @@ from connectors.interface import (
     RemoteInvoice,
     TryLater,
 )
+from connectors.options import Kind
 from connectors.sage_accounting import SageAccounting, complaints, contact_body, invoice_body, remote_invoice
 
 KEY = "9b1f6a2e4c7d4e0f8a3b5c6d7e8f9012"
@@ -398,7 +398,7 @@ def test_every_call_names_the_business_and_its_token(sage: SageAccounting, wire:
     wire.post(f"{API}/sales_invoices", json=ROW, status=201)
     sage.catalogue(Kind.TAX_RATES)
     assert sage.create_client(CLIENT, KEY) == RemoteClient(id="c-9", name="Bramley")
-    sage.create_invoice(INVOICE, KEY)
+    sage.create_invoices([INVOICE], KEY)
     for call in wire.calls:
         assert call.request.headers["X-Business"] == "b-1"
         assert call.request.headers["Authorization"] == "Bearer secret-token"
@@ -410,7 +410,7 @@ def test_the_wrong_echo_is_never_taken_for_an_answer(sage: SageAccounting, wire:
     wire.post(f"{API}/sales_invoices", json=ROW, status=201, headers=elsewhere)
     wire.get(f"{API}/tax_rates", json={"$total": 0, "$items": []}, headers=elsewhere)
     with pytest.raises(Misdirected, match="b-2") as misdirected:
-        sage.create_invoice(INVOICE, KEY)
+        sage.create_invoices([INVOICE], KEY)
     assert (misdirected.value.status, misdirected.value.request_id) == (201, "r-5")
     with pytest.raises(Misdirected):
         sage.catalogue(Kind.TAX_RATES)
@@ -422,7 +422,7 @@ def test_an_invoice_made_but_not_shown_is_looked_up(
 ) -> None:
     wire.post(f"{API}/sales_invoices", body=body, status=201)
     with pytest.raises(OutcomeUnknown) as unknown:
-        sage.create_invoice(INVOICE, KEY)
+        sage.create_invoices([INVOICE], KEY)
     assert unknown.value.answered
 
 

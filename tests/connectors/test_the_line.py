@@ -12,7 +12,7 @@ import urllib3.connection
 
 from connectors.http import Answer, Wire
 from connectors.interface import OutcomeUnknown, PlatformError, TryLater
-from connectors.sage_accounting import complaints
+from connectors.sage_accounting import DIALECT
 from tests.connectors.peer import BODY, Manners, Talk, answered, listening
 
 DEADLINE = timedelta(seconds=0.4)
@@ -20,7 +20,7 @@ GRACE = 0.4  # seconds that a slow machine may need to come back after its deadl
 
 
 def wire(url: str, deadline: timedelta = DEADLINE) -> Wire:
-    return Wire(api_url=url, bearer=lambda refused: "token", complaints=complaints, deadline=deadline)
+    return Wire(api_url=url, bearer=lambda refused: "token", dialect=DIALECT, deadline=deadline)
 
 
 def call(method: str, url: str, deadline: timedelta = DEADLINE) -> Answer | PlatformError:
@@ -259,7 +259,7 @@ def test_the_token_goes_in_the_header_and_is_renewed_once_when_it_is_refused() -
         return f"token-{len(asked)}"
 
     with listening(refusing) as peer:
-        caller = Wire(api_url=peer.url, bearer=bearer, complaints=complaints, deadline=DEADLINE)
+        caller = Wire(api_url=peer.url, bearer=bearer, dialect=DIALECT, deadline=DEADLINE)
         with pytest.raises(PlatformError):
             caller.post("/contacts", body={}, headers={})
     assert asked == ["", "token-1"]

@@ -14,9 +14,10 @@ from connectors.interface import (
     Rejected,
     RemoteInvoice,
 )
+from invoices import claims
 from invoices import push as worker
+from invoices.claims import Claim
 from invoices.models import Event, Push
-from invoices.record import Claim
 
 NUMBER_TAKEN = Rejected((Problem(message="has been used", field="invoice_number", fix=Fix.NUMBER),), status=422)
 LOST = OutcomeUnknown("The line was cut.")
@@ -47,7 +48,8 @@ class Books:
     documents: list[NewInvoice] = field(default_factory=list)
     before_answer: Callable[[], object] = lambda: None
 
-    def create_invoice(self, invoice: NewInvoice, key: str) -> RemoteInvoice:
+    def create_invoices(self, invoices: Sequence[NewInvoice], key: str) -> tuple[RemoteInvoice | PlatformError, ...]:
+        (invoice,) = invoices
         self.calls.append("create")
         self.keys.append(key)
         self.documents.append(invoice)
@@ -55,7 +57,7 @@ class Books:
         answer = self.creates.pop(0) if self.creates else {}
         if isinstance(answer, Exception):
             raise answer
-        return theirs(invoice, **answer)
+        return (theirs(invoice, **answer),)
 
     def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
         self.calls.append("find")
@@ -68,7 +70,7 @@ class Books:
 def carry(push: Push, now: datetime | None = None) -> Push:
     """What a worker does with a waiting push once its time has come."""
     push.refresh_from_db()
-    claimed = worker.claim(push.connection, now=now or push.due_at, push_id=push.pk)
+    claimed = claims.claim(push.connection, now=now or push.due_at, push_id=push.pk)
     assert claimed
     worker.deliver(claimed)
     push.refresh_from_db()
@@ -90,8 +92,7 @@ def look_until_proven(push: Push) -> int:
 
 
 def claimed(push: Push) -> Claim:
-    found = worker.claim(push.connection, now=push.due_at, push_id=push.pk)
-    assert found
+    (found,) = claims.claim(push.connection, now=push.due_at, push_id=push.pk)
     return found
 
 

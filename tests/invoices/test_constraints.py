@@ -26,6 +26,7 @@ from invoices.models import (
     Property,
     Push,
     PushAttempt,
+    PushBatch,
     RemoteInvoice,
     TaxRate,
     ViewChoice,
@@ -117,7 +118,7 @@ def two_pushes_over_one_connection(s: Stage) -> None:
 
 def two_in_one_lane(s: Stage) -> None:
     for push in (s.push, s.another()):
-        Push.objects.filter(pk=push.pk).update(state="SENDING", lease_until=s.now)
+        Push.objects.filter(pk=push.pk).update(state="SENDING", lane=0, lease_until=s.now)
 
 
 def sent_without_a_time(s: Stage) -> None:
@@ -147,6 +148,12 @@ def two_attempts_of_unknown_outcome(s: Stage) -> None:
 def two_attempts_counted_alike(s: Stage) -> None:
     s.attempt(1, outcome="ABSENT", resolved_at=s.now)
     s.attempt(1)
+
+
+def two_members_in_one_place(s: Stage) -> None:
+    batch = PushBatch.objects.create(connection=s.connection, key="k", payload_hash="h", began_at=s.now)
+    for push in (s.push, s.another()):
+        PushAttempt.objects.create(push=push, n=1, generation=1, key="k", started_at=s.now, batch=batch)
 
 
 def two_choices_for_one_page(s: Stage) -> None:
@@ -205,6 +212,7 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "push_in_hand_has_a_lease": [push_changed(state="SENDING")],
     "push_needs_attention_for_a_cause": [push_changed(state="ATTENTION"), push_changed(cause="REJECTED")],
     "attempt_is_counted_once": [two_attempts_counted_alike],
+    "attempt_has_a_place_of_its_own": [two_members_in_one_place],
     "attempt_one_unresolved_at_most": [two_attempts_of_unknown_outcome],
     "attempt_is_resolved_with_an_outcome": [
         lambda s: s.attempt(outcome="SENT"),

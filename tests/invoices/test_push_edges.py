@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from connectors.interface import Misdirected, PlatformError, Reconnect, TryLater
 from connectors.models import Connection, RemoteLink
+from invoices import claims, record, services
 from invoices import push as worker
-from invoices import record, services
 from invoices.models import Invoice, Push, PushAttempt
 from tests.invoices.books import (
     LOST,
@@ -90,7 +90,7 @@ def test_a_worker_that_was_overtaken_before_its_first_byte_sends_nothing(push: P
     sleeper = claimed(push)
     assert sleeper.push.lease_until
     worker.sweep(now=sleeper.push.lease_until + timedelta(seconds=1))
-    worker.deliver(sleeper)
+    worker.deliver([sleeper])
     assert books.calls == []
 
 
@@ -117,7 +117,7 @@ def test_an_authorisation_that_ended_is_waited_for_without_a_pause(push: Push, b
     carry(push)
     wired.refresh_from_db()
     assert (push.state, wired.state, wired.paused_until) == ("READY", "RECONNECT", None)
-    assert worker.claim(wired, now=push.due_at + timedelta(days=1)) is None
+    assert not worker.claim(wired, now=push.due_at + timedelta(days=1))
     Connection.objects.update(state="ACTIVE")
     assert carry(push).state == "SENT"
 
@@ -186,7 +186,7 @@ def test_one_connection_sends_one_invoice_at_a_time(
 ) -> None:
     (second,) = queue(1, new_invoice, staff, now)
     assert claimed(push)
-    assert worker.claim(wired, now=now, push_id=second.pk) is None
+    assert not worker.claim(wired, now=now, push_id=second.pk)
 
 
 def test_a_lane_taken_between_our_look_and_our_write_is_seen(
@@ -194,8 +194,8 @@ def test_a_lane_taken_between_our_look_and_our_write_is_seen(
 ) -> None:
     (second,) = queue(1, new_invoice, staff, now)
     assert claimed(push)
-    monkeypatch.setattr(worker, "_free_lane", lambda _: 0)
-    assert worker.claim(wired, now=now, push_id=second.pk) is None
+    monkeypatch.setattr(claims, "_free_lane", lambda _: 0)
+    assert not worker.claim(wired, now=now, push_id=second.pk)
     second.refresh_from_db()
     assert (second.state, second.attempts.count()) == ("READY", 0)
 

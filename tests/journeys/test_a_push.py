@@ -173,7 +173,7 @@ def test_a_busy_sage_is_asked_again_after_the_time_it_names(
     assert connection.paused_until and connection.paused_until > now + timedelta(seconds=20)
     worker.work(push.pk)
     assert sandbox.invoices() == []
-    assert worker.claim(connection, now=connection.paused_until) is not None
+    assert worker.claim(connection, now=connection.paused_until)
 
 
 def test_a_token_that_expires_in_the_middle_is_renewed_once_and_nothing_else_happens(
@@ -238,7 +238,7 @@ def test_two_workers_on_one_push_make_one_invoice(
     push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
     first, second = worker.claim(connection, now=now), worker.claim(connection, now=now, push_id=push.pk)
     assert first
-    assert second is None
+    assert not second
     worker.deliver(first)
     worker.work(push.pk)
     assert len(sandbox.invoices()) == 1
@@ -277,8 +277,8 @@ def test_a_worker_that_froze_after_it_put_its_document_on_record_sends_nothing(
     assert sleeper
     intend = record.intend
 
-    def and_freeze(claimed: record.Claim, document: dict[str, Any], *, lease_until: datetime) -> None:
-        intend(claimed, document, lease_until=timezone.now())
+    def and_freeze(ready: Any, *, lease_until: datetime, now: datetime) -> Any:
+        return intend(ready, lease_until=timezone.now(), now=now)
 
     monkeypatch.setattr(record, "intend", and_freeze)
     worker.deliver(sleeper)

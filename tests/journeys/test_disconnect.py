@@ -135,7 +135,7 @@ def test_each_page_says_until_when_a_former_number_held(
     parting.disconnect(connection, actor=admin, now=now)
     client.force_login(staff)
     page = client.get(reverse("invoice-detail", args=[invoice.pk])).text
-    assert f"{push.remote.number} in Harbour &amp; Vale Property Services, until" in page
+    assert f"<dt>Sage Accounting number</dt><dd>{push.remote.number}, until" in page
     assert "INV-00001" in client.get(reverse("invoice-list"), {"q": push.remote.number}).text
 
 
@@ -256,7 +256,7 @@ def test_the_slower_of_two_who_end_a_connection_leaves_a_new_authorisation_alone
     connection.refresh_from_db()
     revoke = oauth.revoke
 
-    def slow(where: oauth.Endpoints, *, refresh_token: str) -> bool:
+    def slow(where: oauth.Endpoints, *, token: str) -> bool:
         monkeypatch.setattr(oauth, "revoke", revoke)
         lifecycle.finish_disconnect(connection, now=now)
         authorise(sandbox, admin, now)

@@ -68,7 +68,7 @@ def step(page: Page, title: str) -> Locator:
 def authorise(page: Page, *, organisations: tuple[str, ...], decision: str = "Allow Access") -> None:
     """From Settings through the sandbox's own pages and back."""
     page.get_by_role("link", name="Cloud Accounting Connector").click()
-    page.get_by_role("button", name="AUTHORISE").click()
+    page.get_by_role("button", name="AUTHORISE Sage Accounting").click()
     page.get_by_label("User name").fill(USER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
@@ -345,7 +345,7 @@ def test_access_denied_in_sage_is_said_and_nothing_is_kept(page: Page, sandbox: 
     sign_in(page, admin)
     authorise(page, organisations=("Harbour Lettings",), decision="Deny")
     expect(page.get_by_text("Access was denied in Sage. Nothing was stored.")).to_be_visible()
-    expect(page.get_by_role("button", name="AUTHORISE")).to_be_visible()
+    expect(page.get_by_role("button", name="AUTHORISE Sage Accounting")).to_be_visible()
     assert not Connection.objects.exists()
 
 

@@ -166,7 +166,7 @@ def test_a_dead_authorisation_pauses_the_queue_with_one_banner_and_nothing_is_lo
     assert "Ask an admin" in page
     client.force_login(admin)
     assert reverse("connector") in client.get(reverse("client-list")).text
-    assert worker.claim(connection, now=now) is None
+    assert not worker.claim(connection, now=now)
 
 
 def test_several_customers_are_a_question_and_never_a_guess(

@@ -60,7 +60,7 @@ def test_a_draft_has_no_number_until_it_is_released_in_sage(
     assert push.remote and push.remote.number == ""
     release = f"{sandbox.url}/accounting/books/invoices/{held['id']}/release"
     assert requests.post(release, timeout=10).ok
-    worker.read_drafts(now=now + timedelta(hours=1))
+    worker.read_numbers(now=now + timedelta(hours=1))
     remote = RemoteInvoice.objects.get(pk=push.remote.pk)
     (held,) = sandbox.invoices()
     assert held["status_shown"] == "Created"

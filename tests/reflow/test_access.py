@@ -95,6 +95,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "readyz": (OPEN, but(OPEN, 405)),
     "invoice-list": (READ, but(READ, 405)),
     "invoice-columns": (but(READ, 405), but(READ, 302)),
+    "invoice-csv": (READ, but(READ, 405)),
     "invoice-new": (WRITE, but(WRITE, 422)),
     "invoice-detail": (READ, but(READ, 405)),
     "invoice-edit": (WRITE, but(WRITE, 422)),
@@ -122,6 +123,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "property-archive": (but(WRITE, 405), but(WRITE, 302)),
     "connector": (ADMIN, but(ADMIN, 405)),
     "connector-authorise": (but(ADMIN, 405), but(ADMIN, 404)),
+    "connector-user": (but(ADMIN, 405), but(ADMIN, 404)),
     "connector-callback": (but(ADMIN, 302), but(ADMIN, 405)),
     "connector-company": (but(ADMIN, 405), but(ADMIN, 404)),
     "connector-account": (but(ADMIN, 404), but(ADMIN, 404)),
@@ -161,7 +163,7 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
             return reverse(name, args=[invoice.created_by_id])
         if name in ("connector-account", "incrementor-edit"):
             return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
-        takes_one = subject in rows and deed not in ("", "list", "new", "columns")
+        takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv")
         return reverse(name, args=[rows[subject]] if takes_one else [])
 
     return path

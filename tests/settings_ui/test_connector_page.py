@@ -62,7 +62,9 @@ def test_unconnected_it_offers_the_platforms_and_asks_to_authorise(desk: Browser
     }
     card = step(page, "authorise")
     assert "Sage<small>Sage Accounting</small>" in card
-    assert re.search(rf'<form[^>]*action="{PAGE}authorise/".*?AUTHORISE</button>', card, re.DOTALL)
+    assert re.search(
+        rf'<form[^>]*action="{PAGE}authorise/".*?AUTHORISE<span class="sr"> Sage Accounting</span>', card, re.S
+    )
     assert "Sandbox." not in page
 
 
@@ -330,10 +332,12 @@ def policy(answer: Any) -> dict[str, list[str]]:
 
 
 def test_the_policy_lets_the_authorise_form_go_to_sage_and_no_other_page(desk: Browser) -> None:
-    sage = urlsplit(project.SAGE_ACCOUNTING["authorize_url"])
-    origin = f"{sage.scheme}://{sage.netloc}"
-    assert policy(desk.get(PAGE))["form-action"] == ["'self'", origin]
-    assert origin in policy(desk.post(f"{PAGE}authorise/", {"platform": "sage_accounting"}))["form-action"]
+    addresses = [urlsplit(where["authorize_url"]) for where in (project.SAGE_ACCOUNTING, project.SAGE_INTACCT)]
+    origins = {f"{sage.scheme}://{sage.netloc}" for sage in addresses}
+    allowed = policy(desk.get(PAGE))["form-action"]
+    assert (allowed[0], sorted(allowed[1:])) == ("'self'", sorted(origins))
+    assert policy(desk.post(f"{PAGE}authorise/", {"platform": "sage_accounting"}))["form-action"] == allowed
+    assert policy(desk.post(f"{PAGE}user/", {"platform": "sage_intacct"}))["form-action"] == allowed
     for path in ("/", "/settings/company/", "/login/", "/settings/incrementors/"):
         assert policy(desk.get(path))["form-action"] == ["'self'"]
 

@@ -1,0 +1,250 @@
+"""Sage Intacct (REST API v1): one company in it, or one entity of that company, and the calls we make there.
+
+The token says which company it is; the entity goes with every call as `X-IA-API-Param-Entity`, also into the parts of a
+composite request. Without it a call works at the top level, where an entity's own records show only when asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import ClassVar, TypeVar
+
+from connectors.http import Bearer, MayLeave, Wire
+from connectors.interface import (
+    Company,
+    Entry,
+    NewClient,
+    NewInvoice,
+    PlatformError,
+    Problem,
+    Rejected,
+    RemoteClient,
+    RemoteInvoice,
+    TryLater,
+)
+from connectors.options import (
+    ACCOUNT_LABELS,
+    CODES_PER_LINE,
+    CREATE_AS,
+    DEPARTMENT,
+    LOCATION,
+    PLATFORM_NUMBERS,
+    SEND_ON_APPROVAL,
+    SYNC_FROM,
+    TAX_SOLUTION,
+    TERM,
+    Kind,
+    Options,
+    Setting,
+)
+from connectors.sage_intacct.answers import created, reference, results, seen
+from connectors.sage_intacct.catalogue import LISTS, is_true, listing
+from connectors.sage_intacct.query import Query, all_rows
+from connectors.sage_intacct.refusals import DIALECT
+from connectors.sage_intacct.shapes import (
+    Json,
+    claimed,
+    claims,
+    customer_body,
+    invoice_body,
+    remote_client,
+    remote_invoice,
+)
+
+CUSTOMERS = Query(object="accounts-receivable/customer", fields=("id", "name"), any_of=True, any_case=True)
+ENTITIES = Query(object="company-config/entity", fields=("id", "name", "isRoot"))
+INVOICES = Query(
+    object="accounts-receivable/invoice",
+    fields=(
+        "key",
+        "id",
+        "invoiceNumber",
+        "referenceNumber",
+        "customer.id",
+        "customer.name",
+        "invoiceDate",
+        "totalTxnAmount",
+        "state",
+        "webURL",
+    ),
+)
+REVERSAL = "reversal"  # the document that takes another one back; it is no invoice of ours
+Read = TypeVar("Read")
+
+
+@dataclass(slots=True, kw_only=True)
+class SageIntacct:
+    """One company, "HARBOUR", or an entity of it, "HARBOUR|LDN". `company_id` is empty only while it is chosen."""
+
+    platform: ClassVar[str] = "sage_intacct"
+    brand: ClassVar[str] = "Sage"
+    label: ClassVar[str] = "Sage Intacct"
+    scope: ClassVar[str] = "offline_access"
+    authorize_extra: ClassVar[dict[str, str]] = {}
+    username_form: ClassVar[str] = "user@company or user@company|entity"
+    revocation: ClassVar[str] = (
+        "Revoking ends every token that Intacct has given to this user in this company, those of other programs too: "
+        "let Reflow have a user of its own."
+    )
+    prefix_limit: ClassVar[int] = 20  # our whole number is the reference too, 25 characters
+    key_life: ClassVar[timedelta] = timedelta(hours=48)  # guide "Bulk requests", Idempotency
+    lanes: ClassVar[int] = 4  # the smallest tier allows an application 6 calls at once (page "Transaction volume")
+    batch_size: ClassVar[int] = 25
+    lists: ClassVar[frozenset[Kind]] = frozenset(LISTS)
+    settings: ClassVar[tuple[Setting, ...]] = (
+        CREATE_AS,
+        SEND_ON_APPROVAL,
+        PLATFORM_NUMBERS,
+        LOCATION,
+        DEPARTMENT,
+        TERM,
+        ACCOUNT_LABELS,
+        TAX_SOLUTION,
+        CODES_PER_LINE,
+        SYNC_FROM,
+    )
+
+    api_url: str
+    bearer: Bearer = field(repr=False)
+    deadline: timedelta
+    company_id: str = ""
+    options: Options = field(default_factory=Options)
+    push: str = ""
+    may_leave: MayLeave = field(default=lambda: True, repr=False)
+    wire: Wire = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.wire = Wire(
+            api_url=self.api_url,
+            bearer=self.bearer,
+            dialect=DIALECT,
+            deadline=self.deadline,
+            push=self.push,
+            may_leave=self.may_leave,
+        )
+
+    @classmethod
+    def objections(cls, client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]:
+        return ()
+
+    @property
+    def items(self) -> None:
+        """A line of Accounts Receivable names an account, no product."""
+        return None
+
+    def companies(self) -> tuple[Company, ...]:
+        """The company that the token names, and its entities where it works in all of them (guide "OAuth2")."""
+        said = claims(self.bearer(""))
+        company, entity = claimed(said, "company"), claimed(said, "entity")
+        if not company:
+            message = "Intacct's token does not say which company it is for."
+            raise Rejected((Problem(message=message, meaning=f"{message} Please tell support."),))
+        if entity:
+            return (Company(id=f"{company}|{entity}", name=f"{company}, entity {entity}"),)
+        entities = [row for row in self._rows(ENTITIES) if not is_true(row, "isRoot")]
+        top = Company(id=company, name=f"{company} (top level)" if entities else company)
+        return (top, *(Company(id=f"{company}|{row['id']}", name=f"{row['name']} ({row['id']})") for row in entities))
+
+    def catalogue(self, kind: Kind) -> tuple[Entry, ...]:
+        wanted = listing(kind, self.options)
+        rows = self._rows(wanted.query)
+        try:
+            return wanted.entries(rows)
+        except ArithmeticError:
+            raise TryLater(f"Intacct's list of {wanted.query.object} can't be read.") from None
+
+    def find_clients(self, client: NewClient) -> tuple[RemoteClient, ...]:
+        """By ID, else by name, whatever the case. Inactive ones too: whether to use one is for a person to say."""
+        for trait, value in (("id", client.reference), ("name", client.name)):
+            found = self._customers({"$eq": {trait: value}}) if value else ()
+            if same := tuple(one for one in found if _same(getattr(one, trait), value)):
+                return same
+        return ()
+
+    def search_clients(self, text: str) -> tuple[RemoteClient, ...]:
+        return self._customers({"$contains": {"name": text}}, {"$contains": {"id": text}})
+
+    def _customers(self, *any_of: Json) -> tuple[RemoteClient, ...]:
+        return _readable(remote_client, self._rows(replace(CUSTOMERS, filters=any_of)))
+
+    def create_client(self, client: NewClient, key: str) -> RemoteClient:
+        """`POST /objects/accounts-receivable/customer`: its ID may be another than sent, where Intacct numbers them."""
+        headers = {**self._entity, "Idempotency-Key": key}
+        answer = self.wire.post(f"/objects/{CUSTOMERS.object}", body=customer_body(client, key), headers=headers)
+        made = reference(answer)
+        return RemoteClient(id=str(made.get("id") or made["key"]), name=client.name)
+
+    def create_invoices(self, invoices: Sequence[NewInvoice], key: str) -> tuple[RemoteInvoice | PlatformError, ...]:
+        """One by a composite request, which also reads its number; several as an array (guide "Bulk requests")."""
+        bodies = [_body(invoice) for invoice in invoices]
+        going = [(invoice, body) for invoice, body in zip(invoices, bodies, strict=True) if isinstance(body, dict)]
+        made = iter(self._create(going, key))
+        return tuple(next(made) if isinstance(body, dict) else body for body in bodies)
+
+    def _create(self, going: Sequence[tuple[NewInvoice, Json]], key: str) -> Sequence[RemoteInvoice | PlatformError]:
+        if not going:
+            return ()
+        if len(going) == 1:
+            return (self._create_one(*going[0], key),)
+        headers = {**self._entity, "Idempotency-Key": key}
+        answer = self.wire.post(f"/objects/{INVOICES.object}", body=[body for _, body in going], headers=headers)
+        parts = results(answer, len(going))
+        return [created(part, invoice) for (invoice, _), part in zip(going, parts, strict=True)]
+
+    def _create_one(self, invoice: NewInvoice, body: Json, key: str) -> RemoteInvoice | PlatformError:
+        """Two requests in one round trip: the create answers with a key only, the read behind it with the number."""
+        create = {
+            "method": "POST",
+            "path": f"/objects/{INVOICES.object}",
+            "headers": {**self._entity, "Idempotency-Key": key},
+            "body": body,
+            "resultReference": "inv",
+        }
+        read = {"method": "GET", "path": f"/objects/{INVOICES.object}/@{{inv.1.key}}", "headers": self._entity}
+        answer = self.wire.post("/services/core/composite", body=[create, read], headers=self._entity)
+        first, second = results(answer, 2)
+        made = created(first, invoice)
+        return made if isinstance(made, PlatformError) else seen(made, second)
+
+    def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
+        rows = self._invoices({"$eq": {"referenceNumber": invoice.reference}})
+        return _readable(remote_invoice, [row for row in rows if row.get("referenceNumber") == invoice.reference])
+
+    def find_number(self, number: str, client_id: str) -> tuple[RemoteInvoice, ...]:
+        """Drafts too, which show no number as ours: theirs may be the one that is in the way."""
+        rows = self._invoices({"$eq": {"invoiceNumber": number}}, any_case=True)
+        return _readable(remote_invoice, [row for row in rows if _same(str(row.get("invoiceNumber")), number)])
+
+    def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        """By one query for each 2,000: a transaction as Intacct counts them (page "Transaction volume")."""
+        return _readable(remote_invoice, self._invoices({"$in": {"key": list(remote_ids)}}) if remote_ids else ())
+
+    def _invoices(self, wanted: Json, *, any_case: bool = False) -> list[Json]:
+        rows = self._rows(replace(INVOICES, filters=(wanted,), any_case=any_case))
+        return [row for row in rows if row.get("state") != REVERSAL]
+
+    @property
+    def _entity(self) -> dict[str, str]:
+        entity = self.company_id.partition("|")[2]
+        return {"X-IA-API-Param-Entity": entity} if entity else {}
+
+    def _rows(self, query: Query) -> list[Json]:
+        return all_rows(self.wire, replace(query, private=not self._entity), self._entity)
+
+
+def _readable(shape: Callable[[Json], Read], rows: Sequence[Json]) -> tuple[Read, ...]:
+    try:
+        return tuple(map(shape, rows))
+    except ValueError:
+        raise TryLater("Intacct's answer can't be read.") from None
+
+
+def _body(invoice: NewInvoice) -> Json | Rejected:
+    try:
+        return invoice_body(invoice)
+    except Rejected as refused:
+        return refused
+
+
+def _same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()

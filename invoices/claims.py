@@ -1,0 +1,164 @@
+"""What a worker takes in hand: waiting pushes, each with a lane, a lease, a fence and the attempt on record.
+
+Where the platform takes several invoices in one call, a hand holds several: pushes that never left before, and whose
+clients are linked, so that nothing has to be asked on the way. A batch whose answer was lost goes again only whole and
+unchanged, under its own key, once every member is proven absent; otherwise its members go alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import CharField, Exists, OuterRef
+from django.db.models.functions import Cast
+
+from connectors import services as connectors
+from connectors.links import key_for
+from connectors.models import Connection, RemoteLink
+from invoices import documents
+from invoices.models import Push, PushAttempt, PushBatch
+from invoices.models.push import PushQuerySet
+
+LEASE = timedelta(seconds=40) / settings.CLOCK_DIVISOR  # over the 25 s deadline of a call
+LOOK_GAP = timedelta(seconds=120) / settings.CLOCK_DIVISOR  # between two looks that find nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A push in hand: ours as long as its row still carries this fence."""
+
+    push: Push
+    attempt: PushAttempt
+    fence: int
+
+
+def patience(members: int) -> int:
+    """How much longer a call, and the lease over it, may last for so many invoices, in whole times."""
+    return 1 + members // 10
+
+
+def waiting(connection: Connection, now: datetime) -> PushQuerySet:
+    ready = Push.objects.ready(now).filter(connection=connection)
+    return ready.select_related("connection", "invoice").order_by("due_at", "id")
+
+
+def claim(connection: Connection, *, now: datetime, push_id: int | None = None) -> list[Claim]:
+    """Takes what goes in one call, this push among it if one is named; empty when there is none, or no lane."""
+    first = waiting(connection, now)
+    if push_id is not None:
+        first = first.filter(pk=push_id)
+    try:
+        with transaction.atomic():
+            leader = first.select_for_update(skip_locked=True, of=("self",)).first()
+            lane = _free_lane(connection)
+            if leader is None or lane is None:
+                return []
+            hand, batch = _hand(leader, now)
+            return [_take(push, lane if push is hand[0] else None, batch, n, now) for n, push in enumerate(hand)]
+    except IntegrityError:  # somebody took the lane between our look and our write
+        return []
+
+
+def _free_lane(connection: Connection) -> int | None:
+    """The platform says how many creating calls it wants at once; each is a lane, held by the first push in hand."""
+    in_hand = Push.objects.filter(connection=connection, state=Push.State.SENDING)
+    taken = set(in_hand.values_list("lane", flat=True))
+    lanes = connectors.platform_of(connection).lanes
+    return next((lane for lane in range(lanes) if lane not in taken), None)
+
+
+def _hand(leader: Push, now: datetime) -> tuple[list[Push], PushBatch | None]:
+    """The pushes that go together, and the batch they repeat."""
+    batch = _lost_batch(leader)
+    if batch is None:
+        return [leader, *_followers(leader, now)], None
+    if batch.attempts.filter(resolved_at=None).exists():  # not every member is proven absent yet
+        Push.objects.filter(pk=leader.pk).update(due_at=now + LOOK_GAP)
+        return [], None
+    members = _members_again(batch)
+    return (members, batch) if members and not _is_old(batch, now) else ([leader], None)
+
+
+def _members_again(batch: PushBatch) -> list[Push]:
+    """All its members in their order, if the very same call can be made again; else none."""
+    attempts = {attempt.position: attempt for attempt in batch.attempts.order_by("n")}
+    in_order = [attempts[position] for position in sorted(attempts)]
+    ready = Push.objects.filter(attempts__in=in_order, state=Push.State.READY)
+    rows = ready.select_for_update(skip_locked=True, of=("self",))
+    members = {push.pk: push for push in rows if _lost_batch(push) == batch}
+    again = [documents.to_json(documents.from_json(attempt.document or {})) for attempt in in_order]
+    whole = len(members) == len(in_order) and _hash(again) == batch.payload_hash
+    return [members[attempt.push_id] for attempt in in_order] if whole else []
+
+
+def _lost_batch(push: Push) -> PushBatch | None:
+    """The batch that its last attempt went with, when no answer ever came and it is proven absent."""
+    last = push.attempts.select_related("batch").order_by("-n").first()
+    lost = last and last.generation == push.generation and last.outcome == PushAttempt.Outcome.ABSENT
+    return last.batch if last and lost else None
+
+
+def _is_old(batch: PushBatch, now: datetime) -> bool:
+    return now - batch.began_at > connectors.platform_of(batch.connection).key_life / 2
+
+
+def _followers(leader: Push, now: datetime) -> list[Push]:
+    """Others that can go in the leader's call, when the leader can share it."""
+    more = connectors.platform_of(leader.connection).batch_size - 1
+    able = _able_to_share(leader.connection, now)
+    if not more or not able.filter(pk=leader.pk).exists():
+        return []
+    return list(able.exclude(pk=leader.pk).select_for_update(skip_locked=True, of=("self",))[:more])
+
+
+def _able_to_share(connection: Connection, now: datetime) -> PushQuerySet:
+    left_before = PushAttempt.objects.filter(push=OuterRef("pk")).exclude(outcome=PushAttempt.Outcome.NOT_SENT)
+    client = Cast(OuterRef("invoice__client__uuid"), CharField())
+    linked = RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.CLIENT, local_key=client)
+    return waiting(connection, now).filter(~Exists(left_before), Exists(linked))
+
+
+def _take(push: Push, lane: int | None, batch: PushBatch | None, position: int, now: datetime) -> Claim:
+    push.state, push.lane = Push.State.SENDING, lane
+    push.fence, push.lease_until = push.fence + 1, now + LEASE
+    push.save()
+    attempt = PushAttempt.objects.create(
+        push=push,
+        n=push.attempts.count() + 1,
+        generation=push.generation,
+        batch=batch,
+        position=position,
+        key=batch.key if batch else key_for(push.connection.company_id, str(push.invoice.uuid), push.generation),
+        started_at=now,
+    )
+    return Claim(push=push, attempt=attempt, fence=push.fence)
+
+
+def new_batch(hand: Sequence[Claim], sent: Sequence[dict[str, Any]], *, now: datetime) -> PushBatch:
+    """Puts on record what goes together, under a key made of its members in their order."""
+    connection = hand[0].push.connection
+    members = ",".join(f"{one.push.invoice.uuid}:{one.push.generation}" for one in hand)
+    key = key_for(connection.company_id, members, len(hand))
+    return PushBatch.objects.create(connection=connection, key=key, payload_hash=_hash(sent), began_at=now)
+
+
+def _hash(sent: Sequence[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
+
+
+def first_sent(claimed: Claim) -> PushAttempt | None:
+    """The first attempt under this key that may have reached the platform: a key goes with one document only."""
+    attempts = claimed.push.attempts.filter(generation=claimed.attempt.generation, outcome=PushAttempt.Outcome.ABSENT)
+    return attempts.first()
+
+
+def key_is_old(claimed: Claim, now: datetime) -> bool:
+    """Past half the time for which the platform keeps a key, we look before we rely on it."""
+    earlier = first_sent(claimed)
+    half_life = connectors.platform_of(claimed.push.connection).key_life / 2
+    return earlier is not None and now - earlier.started_at > half_life
