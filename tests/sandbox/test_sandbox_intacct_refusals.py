@@ -286,5 +286,5 @@ def test_a_customer_that_is_there_already_or_has_no_name_is_refused(application:
 
 
 def test_a_standard_rate_is_in_the_books(application: Application) -> None:
-    shown = application.rows("tax/order-entry-tax-detail", ["id", "taxSolution.id"], {"$eq": {"taxPercent": "20"}})
+    shown = application.rows("tax/order-entry-tax-detail", ["id", "taxSolution.id"], {"$eq": {"taxPercent": 20}})
     assert shown == [{"id": STANDARD, "taxSolution.id": "United Kingdom - VAT"}]
