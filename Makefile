@@ -16,11 +16,11 @@ run: ## set up, start everything and print the address (PORT=8010 make run for a
 
 test: ## set up, then all tests, those in a browser too
 	@$(PYTHON) reflow/bootstrap.py --browser
-	@$(VENV) -m pytest -n 2 --durations=10
+	@THOROUGH=1 $(VENV) -m pytest -n 2 --durations=10
 
 prove: ## what waits too long for every day: absences proven in real time
 	@$(PYTHON) reflow/bootstrap.py --browser
-	@PROVE=1 $(VENV) -m pytest -m prove --durations=10
+	@PROVE=1 THOROUGH=1 $(VENV) -m pytest -m prove --durations=10
 
 check: ## style, types and layers, in seconds
 	@$(PYTHON) reflow/bootstrap.py

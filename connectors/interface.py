@@ -11,143 +11,26 @@ PlatformError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from connectors.options import Kind, Setting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Company:
-    """An organisation whose books we may be allowed into."""
-
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of such a list; `code` is the nominal code of an account, `percentage` that of a tax rate."""
-
-    id: str
-    name: str
-    code: str = ""
-    percentage: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewClient:
-    """A client as we know it; `reference` is ours, and may be longer than the platform takes."""
-
-    name: str
-    reference: str
-    email: str
-    address_line_1: str
-    address_line_2: str
-    city: str
-    postal_code: str
-    country: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteClient:
-    """A client as the platform keeps it."""
-
-    id: str
-    name: str
-    reference: str = ""
-    email: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewLine:
-    """One line, its sums in the invoice's currency with two places: total = net + tax, discount taken off.
-
-    `item_id` is the platform's product or service, or empty where the line names none.
-    """
-
-    description: str
-    quantity: Decimal
-    unit_price: Decimal
-    discount: Decimal
-    net: Decimal
-    tax: Decimal
-    total: Decimal
-    account_id: str
-    tax_rate_id: str
-    item_id: str = ""
-    item_sort: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewItem:
-    """Something we sell, to be known to the platform as a product or a service (`sort`)."""
-
-    code: str
-    description: str
-    sort: str
-    unit_price: Decimal
-    sales_account_id: str
-    purchase_account_id: str
-    tax_rate_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteItem:
-    """A product or service as the platform keeps it."""
-
-    id: str
-    name: str
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewInvoice:
-    """An approved invoice with the platform's own ids in it, ready to be written into its books.
-
-    `reference` is our whole number: what the platform keeps as reference, and what a look-up goes by. `prefix` and
-    `number` are the same number in its two parts, both empty where the platform numbers its invoices itself. Location,
-    department, term and tax solution are the platform's ids, empty where it has none or none is wanted.
-    """
-
-    reference: str
-    prefix: str
-    number: str
-    is_draft: bool
-    client_id: str
-    issue_date: date
-    due_date: date
-    notes: str
-    currency: str
-    net: Decimal
-    tax: Decimal
-    total: Decimal
-    lines: tuple[NewLine, ...]
-    location_id: str = ""
-    department_id: str = ""
-    term_id: str = ""
-    tax_solution_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteInvoice:
-    """An invoice as the platform keeps it; `id` is its token, `number` is empty while it is a draft there.
-
-    Where the platform said no more than the token, `is_read` is false: the number is still to be asked for.
-    """
-
-    id: str
-    number: str
-    reference: str
-    client_id: str
-    issue_date: date
-    total: Decimal
-    url: str = ""
-    client_name: str = ""
-    lines: int | None = None
-    is_read: bool = True
+from connectors.records import (
+    BookedInvoice,
+    BookedLine,
+    Changes,
+    Company,
+    Entry,
+    NewClient,
+    NewInvoice,
+    NewItem,
+    NewLine,
+    RemoteClient,
+    RemoteInvoice,
+    RemoteItem,
+    RemoteStatus,
+)
 
 
 class Fix(StrEnum):
@@ -318,6 +201,46 @@ class Connector(Protocol):
         """All invoices in the books that carry this number, as far as they can be found by it or by the client."""
         ...
 
+    def changed_invoices(self, cursor: str, since: date | None) -> Changes:
+        """The next page of invoices raised or changed after the cursor, oldest change first; "" begins at the start.
+
+        Only those dated `since` or later. None is passed over, though the books change while they are read; one may
+        come again, so whoever reads keeps it once. The cursor is the platform's own moments, never our clock's.
+        """
+        ...
+
+    def gone(self, remote_ids: Sequence[str], since: datetime) -> frozenset[str]:
+        """Of these, those deleted there; `since` is when this was last asked, by our clock."""
+        ...
+
     def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
         """The invoices as they are now, in any order; those not there any more are missing."""
         ...
+
+
+__all__ = [
+    "BearerRefused",
+    "BookedInvoice",
+    "BookedLine",
+    "Changes",
+    "Company",
+    "Connector",
+    "Entry",
+    "Fix",
+    "ItemBook",
+    "Misdirected",
+    "NewClient",
+    "NewInvoice",
+    "NewItem",
+    "NewLine",
+    "OutcomeUnknown",
+    "PlatformError",
+    "Problem",
+    "Reconnect",
+    "Rejected",
+    "RemoteClient",
+    "RemoteInvoice",
+    "RemoteItem",
+    "RemoteStatus",
+    "TryLater",
+]

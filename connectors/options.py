@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 
@@ -60,6 +60,9 @@ class Options:
     location_id: str = ""
     department_id: str = ""
     term_id: str = ""
+    imports: bool = False
+    reads_back: bool = True
+    sync_every: timedelta = timedelta(minutes=15)
 
 
 CREATE_AS = Setting(
@@ -134,10 +137,34 @@ TERM = Setting(
     control=Control.LIST,
     kind=Kind.TERMS,
 )
+DIRECTION = Setting(
+    name="direction",
+    label="Invoice direction",
+    effect="Export: ours go to Sage. Export and import: invoices raised in Sage also come here, read-only, with their "
+    "number.",
+    control=Control.CHOICE,
+    choices=(("EXPORT", "Export"), ("BOTH", "Export and import")),
+    default="EXPORT",
+)
+BOTH_WAYS = replace(DIRECTION, default="BOTH")
+READ_BACK = Setting(
+    name="read_back",
+    label="Read back payments and voids",
+    effect="What is paid, voided or deleted in Sage shows here.",
+    default="ON",
+)
+SYNC_EVERY = Setting(
+    name="sync_every",
+    label="How often",
+    effect="How long after one sync the next one begins. Sync now is always there.",
+    control=Control.CHOICE,
+    choices=(("5", "Every 5 minutes"), ("15", "Every 15 minutes"), ("60", "Every hour"), ("1440", "Once a day")),
+    default="15",
+)
 SYNC_FROM = Setting(
     name="sync_from",
     label="Sync from",
-    effect="Invoices dated before this day are not sent.",
+    effect="Invoices dated before this day are neither sent nor brought in.",
     control=Control.DATE,
 )
 
@@ -158,4 +185,7 @@ def options_of(stored: Mapping[str, str], settings: Sequence[Setting]) -> Option
         location_id=chosen.get("location", ""),
         department_id=chosen.get("department", ""),
         term_id=chosen.get("term", ""),
+        imports=chosen.get("direction") == "BOTH",
+        reads_back=chosen.get("read_back") == "ON",
+        sync_every=timedelta(minutes=int(chosen.get("sync_every", "15"))),
     )

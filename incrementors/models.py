@@ -16,6 +16,7 @@ class Group(models.Model):
     """One sequence of numbers; its row is the lock that makes two of them impossible."""
 
     INVOICES = "INVOICES"
+    IMPORTED = "IMPORTED"
 
     key = models.CharField(max_length=20, primary_key=True, editable=False)
     name = models.CharField(max_length=40, editable=False)

@@ -119,6 +119,7 @@ def _fill(invoice: Invoice, draft: InvoiceDraft) -> None:
     invoice.issue_date, invoice.due_date = draft.issue_date, draft.due_date
     invoice.reference, invoice.notes = draft.reference, draft.notes
     invoice.net, invoice.tax, invoice.total = sums.net, sums.tax, sums.total
+    invoice.outstanding = sums.total
     invoice.save()
     for line in lines:
         line.invoice = invoice
@@ -130,7 +131,7 @@ def discard(*, invoice_id: int, reason: str, actor: User, now: datetime) -> Invo
     with transaction.atomic():
         invoice = locked(invoice_id)
         must_be(invoice, Invoice.Status.DRAFT, "discarded")
-        invoice.status = Invoice.Status.VOID
+        invoice.status, invoice.outstanding = Invoice.Status.VOID, Decimal(0)
         invoice.save()
         discard_number(holder=invoice.uuid, reason=reason)
         note(invoice, f"Discarded: {reason}", actor, now)

@@ -9,7 +9,7 @@ from django.utils.timezone import localtime
 
 from connectors.models import Connection
 from invoices.models import Invoice
-from invoices.standing import latest_push, shown_number, standing
+from invoices.standing import held_as, latest_push, shown_number, standing_of
 
 CHUNK = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four: full width
@@ -26,8 +26,9 @@ COLUMNS = (
         "Net",
         "Tax",
         "Total",
+        "Outstanding",
     ),
-    *("Currency", "Status", "Sage state", "Sent to Sage", "Sage token"),
+    *("Currency", "Status", "Origin", "Sage state", "Sent to Sage", "Sage token"),
 )
 
 
@@ -48,9 +49,9 @@ def rows(invoices: QuerySet[Invoice], connection: Connection | None, *, now: dat
 
 def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tuple[object, ...]:
     push = latest_push(invoice, connection)
-    remote = push.remote if push else None
+    remote = held_as(invoice, push, connection)
     return (
-        shown_number(invoice, push, connection),
+        shown_number(invoice, connection),
         invoice.number or "",
         remote.number if remote else "",
         invoice.client.name,
@@ -58,10 +59,11 @@ def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tu
         invoice.reference,
         invoice.issue_date.isoformat(),
         invoice.due_date.isoformat(),
-        *(invoice.net, invoice.tax, invoice.total),
+        *(invoice.net, invoice.tax, invoice.total, invoice.outstanding),
         invoice.currency,
         invoice.get_status_display(),
-        standing(push, connection, now=now).label,
+        invoice.get_origin_display(),
+        standing_of(invoice, push, connection, now=now).label,
         f"{localtime(push.sent_at):%Y-%m-%d %H:%M}" if push and push.sent_at else "",
         remote.remote_id if remote else "",
     )

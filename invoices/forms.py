@@ -19,6 +19,7 @@ from invoices.totals import invoice_sums, line_sums
 
 MOST_LINES = 200
 LINE_FIELDS = ("item", "description", "quantity", "unit_price", "discount_percent", "tax_rate", "nominal_code")
+TEXT_LIMITS = {"description": 200, "nominal_code": 20}  # of what is typed here; what is imported may be longer
 AMOUNTS = ("quantity", "unit_price", "discount_percent")
 
 
@@ -136,6 +137,9 @@ class LineForm(forms.ModelForm):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        for name, limit in TEXT_LIMITS.items():
+            label = name.replace("_", " ").capitalize()
+            self.fields[name] = forms.CharField(max_length=limit, required=name == "description", label=label)
         if not with_codes:
             del self.fields["nominal_code"]
         self.fields["item"] = RowField(items, required=False, label="Item")

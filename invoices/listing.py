@@ -10,10 +10,12 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from invoices.models import Company, Invoice, Push, RemoteInvoice, ViewChoice
 
 PAGE_SIZE = 50
+IMPORTED = Invoice.Origin.IMPORTED.value
 COLUMNS = {
     "property": "Property",
     "reference": "Reference",
     "due": "Due",
+    "outstanding": "Outstanding",
     "status": "Status",
     "sage": "Sage state",
     "sent": "Sent to Sage",
@@ -21,9 +23,10 @@ COLUMNS = {
 
 
 def statuses() -> dict[str, str]:
-    """The filters by status; To approve only where a second person approves."""
+    """The filters by status, and what was imported; To approve only where a second person approves."""
     asked = {"ASKED": "To approve"} if Company.ours().second_person_approves else {}
-    return {"": "All", **asked, **{status.value: status.label for status in Invoice.Status}}
+    known = {status.value: status.label for status in Invoice.Status}
+    return {"": "All", **asked, **known, IMPORTED: Invoice.Origin.IMPORTED.label}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,11 @@ def page(*, q: str, status: str, after: str, before: str) -> Page:
 def matching(q: str, status: str) -> QuerySet[Invoice]:
     """The invoices with that status in which each word of the search is found: any number they ever had among them."""
     pushes = Push.objects.select_related("remote").order_by("requested_at")
-    found = Invoice.objects.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes))
+    found = Invoice.objects.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes), "remotes")
     if status in Invoice.Status.values:
         found = found.filter(status=status)
+    elif status == IMPORTED:
+        found = found.filter(origin=Invoice.Origin.IMPORTED)
     elif status == "ASKED":
         found = found.filter(status=Invoice.Status.DRAFT, asked_at__isnull=False)
     for word in q.replace("\x00", " ").split()[:5]:

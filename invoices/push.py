@@ -209,7 +209,8 @@ def read_numbers(*, now: datetime) -> None:
     due = Q(checked_at=None) | Q(checked_at__lt=now - DRAFT_AGE)
     able = [Connection.State.ACTIVE, Connection.State.DISCONNECTING]
     for connection in Connection.objects.filter(state__in=able):
-        rows = RemoteInvoice.objects.filter(due, connection=connection, number="", push__state=Push.State.SENT)
+        sent = RemoteInvoice.objects.filter(connection=connection, push__state=Push.State.SENT)
+        rows = sent.filter(due, number="", gone_at=None)
         _read(connection, rows, now)
 
 

@@ -17,7 +17,15 @@ from incrementors.services import NumberRefused
 from invoices import conflicts, services
 from invoices.forms import DiscardForm
 from invoices.models import Invoice, Push
-from invoices.standing import FIXES, current_push, former_numbers, shown_number, standing
+from invoices.standing import (
+    FIXES,
+    current_push,
+    former_numbers,
+    held_as,
+    shown_number,
+    standing_of,
+    why_void,
+)
 
 
 def person(request: HttpRequest) -> User:
@@ -30,17 +38,20 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
     """What the right-hand card shows: where the invoice stands, and what can be done about it by this person."""
     connection = live_connection()
     push = current_push(invoice, connection)
-    stands = standing(push, connection, now=timezone.now())
+    stands = standing_of(invoice, push, connection, now=timezone.now())
     sendable = invoice.status in (Invoice.Status.DRAFT, Invoice.Status.APPROVED) and not stands.moving
     found = services.obstacles(invoice, connection) if sendable else []
     attempts = list(push.attempts.all()) if push else []
-    subject = push.connection if push else connection
+    remote = held_as(invoice, push, connection)
+    subject = push.connection if push else remote.connection if remote else connection
     return {
         "invoice": invoice,
-        "number": shown_number(invoice, push, connection),
+        "number": shown_number(invoice, connection),
         "former": former_numbers(invoice, connection),
+        "voided": why_void(invoice),
         "may_approve": services.may_approve(invoice, person(request)),
         "push": push,
+        "remote": remote,
         "standing": stands,
         "platform_label": platform_of(subject).label if subject else "",
         "connection": subject,

@@ -134,6 +134,7 @@ def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str,
         checked_at=now if remote.is_read else None,
         is_draft=remote.is_read and not remote.number,
         is_shown=_nobody_else_has(remote.number, push.invoice),
+        status=remote.status,
     )
     push.state, push.sent_at, push.lease_until = Push.State.SENT, now, None
     push.cause, push.problems = Push.Cause.NONE, []
@@ -157,7 +158,9 @@ def _nobody_else_has(number: str, invoice: Invoice) -> bool:
     """No two invoices show one number: where another one was given it, this one goes on showing its own."""
     if number and number != invoice.number:
         hold_numbers(key=Group.INVOICES)  # an invoice just being created may be given this very number
-    return not Invoice.objects.filter(number__iexact=number).exclude(pk=invoice.pk).exists()
+    ours = Invoice.objects.filter(number__iexact=number).exclude(pk=invoice.pk)
+    theirs = RemoteRow.objects.filter(number__iexact=number, is_shown=True).exclude(invoice=invoice)
+    return not (number and (ours.exists() or theirs.exists()))
 
 
 def number_came(row: RemoteRow, remote: RemoteInvoice, *, now: datetime) -> None:

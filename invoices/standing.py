@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.timezone import localtime
 
 from connectors.interface import Fix
 from connectors.models import Connection
 from connectors.services import platform_of
-from invoices.models import Invoice, Push, RemoteInvoice
+from invoices.models import Event, Invoice, Push, RemoteInvoice
 
 FIXES: dict[str, tuple[str, str, str]] = {
     # where a person mends it: URL name, what the link says, the permission to go there
@@ -44,11 +45,13 @@ class Standing:
 
 NOT_SENT = Standing(code="NOT_SENT", label="Not sent", tone="neutral", icon="dash-circle")
 SENT = Standing(code="SENT", label="Sent", tone="good", icon="check-circle-fill")
+IMPORTED = Standing(code="IMPORTED", label="Imported", tone="neutral", icon="link-45deg")
 NUMBER_TO_COME = replace(SENT, reason="Sage's number is still to come.", moving=True)
 SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
 ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
 
 GONE = "It waits until Reflow is connected to the same organisation in Sage again."
+VOIDING = Q(text__startswith="Voided in Sage") | Q(text__startswith="Deleted in Sage") | Q(text__startswith="Discarded")
 CHECKS = "Sage's answer was lost. Reflow looks into Sage before it sends anything again: next look at {}."
 
 
@@ -97,13 +100,41 @@ def _clock(moment: datetime) -> str:
     return f"{localtime(moment):%H:%M:%S}"
 
 
-def shown_number(invoice: Invoice, push: Push | None, connection: Connection | None) -> str:
-    """The number people see, by the one rule: the platform's while it is connected, numbers, and its number is known;
-    else our own. Where another invoice was given that number first, our own as well."""
-    remote = push.remote if push and connection and push.connection_id == connection.pk else None
-    if connection and connection.options.platform_numbers and remote and remote.number and remote.is_shown:
-        return remote.number
-    return str(invoice)
+def standing_of(invoice: Invoice, push: Push | None, connection: Connection | None, *, now: datetime) -> Standing:
+    """As `standing`; an invoice that was raised in Sage stands there from the start."""
+    return IMPORTED if invoice.is_imported else standing(push, connection, now=now)
+
+
+def remote_of(invoice: Invoice, connection: Connection | None) -> RemoteInvoice | None:
+    """What the connected books hold of it, the latest; from what was fetched with the invoice, where it was."""
+    held = [row for row in invoice.remotes.all() if connection and row.connection_id == connection.pk]
+    return max(held, key=lambda row: (row.gone_at is None, row.pk), default=None)
+
+
+def held_as(invoice: Invoice, push: Push | None, connection: Connection | None) -> RemoteInvoice | None:
+    """What a platform holds of it, as pages show it: as it was sent, as the connected books have it, or, where it was
+    raised in books we are not connected to any more, as it was there."""
+    if push and push.remote:
+        return push.remote
+    found = remote_of(invoice, connection)
+    if found is None and invoice.is_imported:
+        return max(invoice.remotes.all(), key=lambda row: row.pk, default=None)
+    return found
+
+
+def why_void(invoice: Invoice) -> Event | None:
+    """What made it void, from its history."""
+    return invoice.events.filter(VOIDING).first() if invoice.status == Invoice.Status.VOID else None
+
+
+def shown_number(invoice: Invoice, connection: Connection | None) -> str:
+    """The number people see, by the one rule: the platform's while it is connected, its number is known, and it
+    numbers or the invoice was raised there; else our own. Where another invoice was given that number first, our own
+    as well."""
+    remote = remote_of(invoice, connection)
+    if connection is None or remote is None or not (remote.number and remote.is_shown):
+        return str(invoice)
+    return remote.number if connection.options.platform_numbers or invoice.is_imported else str(invoice)
 
 
 def former_numbers(invoice: Invoice, connection: Connection | None) -> list[tuple[str, RemoteInvoice]]:

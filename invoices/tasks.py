@@ -1,13 +1,14 @@
 """The queue hop: Celery carries a push's id and nothing else, and may lose it."""
 
 import logging
+from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import lifecycle
-from invoices import parting, push
+from invoices import parting, pull, push
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,14 @@ def hint(push_id: int) -> None:
         push_invoice.delay(push_id=push_id)
     except OperationalError:
         log.warning("The broker is away; the sweep will find it.", extra={"push": push_id})
+
+
+def hint_reading(connection_id: UUID) -> None:
+    """Sync now reaches a worker at once; when the broker is away it begins with the next look at what is due."""
+    try:
+        read_changes.delay(connection_id=str(connection_id))
+    except OperationalError:
+        log.warning("The broker is away; the next look at what is due will find it.")
 
 
 @shared_task
@@ -37,6 +46,18 @@ def sweep_pushes(**_: object) -> None:
 @shared_task
 def read_numbers(**_: object) -> None:
     push.read_numbers(now=timezone.now())
+
+
+@shared_task
+def pull_changes(**_: object) -> None:
+    for connection_id in pull.due(now=timezone.now()):
+        read_changes.delay(connection_id=str(connection_id))
+
+
+@shared_task
+def read_changes(connection_id: str, **_: object) -> None:
+    if pull.read(UUID(connection_id), now=timezone.now()):
+        read_changes.delay(connection_id=connection_id)
 
 
 @shared_task

@@ -14,7 +14,7 @@ from invoices import export, listing, services
 from invoices.forms import DiscardForm, InvoiceForm, draft_from, lines_for
 from invoices.models import Company, Invoice
 from invoices.push_views import person, push_context
-from invoices.standing import latest_push, shown_number, standing
+from invoices.standing import held_as, latest_push, shown_number, standing_of
 
 
 @require_safe
@@ -24,7 +24,13 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     connection, now = live_connection(), timezone.now()
     with_push = [(invoice, latest_push(invoice, connection)) for invoice in page.invoices]
     rows = [
-        (invoice, push, standing(push, connection, now=now), shown_number(invoice, push, connection))
+        {
+            "invoice": invoice,
+            "push": push,
+            "remote": held_as(invoice, push, connection),
+            "stands": standing_of(invoice, push, connection, now=now),
+            "number": shown_number(invoice, connection),
+        }
         for invoice, push in with_push
     ]
     shown = listing.columns_of(person(request))
@@ -67,6 +73,9 @@ def invoice_new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def invoice_edit(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = get_object_or_404(Invoice, pk=pk)
+    if invoice.is_imported:
+        messages.info(request, "It was raised in Sage: it is changed there, and follows here with the next sync.")
+        return redirect("invoice-detail", pk)
     if request.method == "GET" and invoice.status != Invoice.Status.DRAFT:
         messages.info(request, "Only a draft can be changed.")
         return redirect("invoice-detail", pk)

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox import accounting, intacct, reports
-from sandbox.accounting import invoices_api, items_api, oauth, pages, reference_api, register_pages, report
+from sandbox.accounting import by_hand_api, invoices_api, items_api, oauth, pages, reference_api, register_pages
 from sandbox.accounting.catalogue import PEOPLE
 from sandbox.clock import Clock, wall_clock
 from sandbox.context import Sandbox, read_config, sandbox
@@ -33,7 +33,7 @@ PARTS = (
     reference_api.api,
     items_api.api,
     invoices_api.api,
-    report.report,
+    by_hand_api.by_hand,
     pages.pages,
     register_pages.registers,
     intacct_oauth.oauth,

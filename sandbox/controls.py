@@ -69,15 +69,15 @@ def reset() -> Response:
 
 @controls.post("/_keep")
 def keep() -> Response:
-    """Remembers the books and the grants as they are now."""
-    sandbox().store.keep()
+    """Remembers the books and the grants as they are now, under the name that `as` gives them."""
+    sandbox().store.keep(request.args.get("as", ""))
     return jsonify({"status": "kept"})
 
 
 @controls.post("/_put_back")
 def put_back() -> Response:
-    """The books and the grants as they were kept, no faults, an empty journal."""
-    if not sandbox().store.put_back():
+    """The books and the grants as they were kept under that name, no faults, an empty journal."""
+    if not sandbox().store.put_back(request.args.get("as", "")):
         abort(409, "Nothing was kept yet.")
     sandbox().switchboard.clear()
     sandbox().journal.clear()

@@ -25,6 +25,7 @@ from invoices.models import TaxRate
 from settings_ui import taxes
 from settings_ui.checklist import steps, undone
 from settings_ui.forms import SyncForm, UsernameForm, settings_in_words
+from settings_ui.syncing import follow_settings, sync_of
 
 JOURNEY = "connector-journey"
 MOST_SHOWN = 40
@@ -64,6 +65,7 @@ def _page(request: HttpRequest, refused: UsernameForm | None = None, status: int
         context["platform_label"] = platform.label
         context["is_sandbox"] = endpoints(connection.platform).is_sandbox
         context["forecast"] = parting.forecast(connection)
+        context["sync"] = sync_of(connection, now=timezone.now())
         context["shown_settings"] = settings_in_words(connection)
         context["dies_at"] = services.refresh_expires_at(connection)
         context["user_form"] = refused or UsernameForm(platform=platform, username=connection.username)
@@ -205,10 +207,12 @@ def connector_sync(request: HttpRequest) -> HttpResponse:
     connection = _live()
     form = SyncForm(request.POST if request.method == "POST" else None, connection=connection)
     if request.method == "POST" and form.is_valid():
-        before = undone(connection)
+        before, options = undone(connection), connection.options
         services.set_sync_settings(connection, form.stored())
         messages.success(request, "Saved. The settings hold from the next invoice that is sent.")
         connection.refresh_from_db()
+        if said := follow_settings(connection, options, now=timezone.now()):
+            messages.info(request, said)
         if anew := sorted(undone(connection) - before):
             messages.warning(request, f"Sage offers another list now. To be chosen anew: {', '.join(anew)}.")
         return redirect("connector")

@@ -102,10 +102,15 @@ def _in_words(setting: Setting, stored: str, connection: Connection) -> str:
     return stored or "Any date"
 
 
+def counted(group: Group) -> str:
+    """What the group gives its next number to."""
+    return "the next imported invoice" if group.pk == Group.IMPORTED else "the next invoice"
+
+
 class GroupForm(forms.ModelForm):
     """How a group counts; whether its numbers would repeat is for `change_group` to say."""
 
-    starting_position = forms.IntegerField(min_value=1, max_value=10**12, help_text="The number the next invoice gets.")
+    starting_position = forms.IntegerField(min_value=1, max_value=10**12)
 
     class Meta:
         model = Group
@@ -121,7 +126,8 @@ class GroupForm(forms.ModelForm):
     def __init__(self, *args: Any, prefix_limit: int | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.prefix_limit = prefix_limit
-        self.fields["starting_position"].initial = self.instance.next_value
+        start = self.fields["starting_position"]
+        start.initial, start.help_text = self.instance.next_value, f"The number {counted(self.instance)} gets."
 
     def clean_prefix(self) -> str:
         prefix: str = self.cleaned_data["prefix"]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settings_ui import connector, logo, people, views
+from settings_ui import connector, logo, people, syncing, views
 
 urlpatterns = [
     path("company/", views.company, name="company"),
@@ -20,6 +20,9 @@ urlpatterns = [
     path("connector/accounts/<str:side>/", connector.connector_account, name="connector-account"),
     path("connector/taxes/", connector.connector_taxes, name="connector-taxes"),
     path("connector/sync/", connector.connector_sync, name="connector-sync"),
+    path("connector/sync/now/", syncing.connector_sync_now, name="connector-sync-now"),
+    path("connector/sync/stop/", syncing.connector_sync_stop, name="connector-sync-stop"),
+    path("connector/sync/progress/", syncing.connector_sync_progress, name="connector-sync-progress"),
     path("connector/disconnect/", connector.connector_disconnect, name="connector-disconnect"),
     path("incrementors/", views.incrementor_list, name="incrementor-list"),
     path("incrementors/<slug:key>/", views.incrementor_edit, name="incrementor-edit"),

@@ -11,12 +11,12 @@ from connectors import services
 from incrementors.models import Group
 from incrementors.services import NumberRefused, change_group
 from invoices.models import Company
-from settings_ui.forms import CompanyForm, GroupForm
+from settings_ui.forms import CompanyForm, GroupForm, counted
 
 
 @require_safe
 def incrementor_list(request: HttpRequest) -> HttpResponse:
-    groups = [(group, group.pattern.text(group.next_value)) for group in Group.objects.all()]
+    groups = [(group, group.pattern.text(group.next_value)) for group in Group.objects.order_by("-pk")]
     return render(request, "settings/incrementors.html", {"groups": groups})
 
 
@@ -24,7 +24,7 @@ def incrementor_list(request: HttpRequest) -> HttpResponse:
 def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
     group = get_object_or_404(Group, pk=key)
     connection = services.live_connection()
-    ours = connection and not connection.options.platform_numbers
+    ours = connection and key == Group.INVOICES and not connection.options.platform_numbers
     limit = services.platform_of(connection).prefix_limit if connection and ours else None
     data = request.POST if request.method == "POST" else None
     form = GroupForm(data, instance=group, prefix_limit=limit)
@@ -36,7 +36,7 @@ def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
         except NumberRefused as refused:
             form.add_error("starting_position", str(refused))
         else:
-            messages.success(request, f"The next invoice is {form.pattern.text(start)}.")
+            messages.success(request, f"{counted(group).capitalize()} is {form.pattern.text(start)}.")
             return redirect("incrementor-list")
     group.refresh_from_db()
     next_texts = [group.pattern.text(group.next_value + n) for n in range(3)]

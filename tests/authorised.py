@@ -20,22 +20,23 @@ YOUNG_SECONDS = 60  # an access token lives for five
 class Authorised:
     """The rows that an authorisation left, and the `now` of its test."""
 
+    name: str
     rows: tuple[Model, ...]
     at: datetime
     made: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def keep(cls, sandbox: Sandbox, at: datetime) -> "Authorised":
-        sandbox.keep()
+    def keep(cls, name: str, sandbox: Sandbox, at: datetime) -> "Authorised":
+        sandbox.keep(name)
         models = apps.get_app_config("connectors").get_models()
-        return cls(rows=tuple(row for model in models for row in model._base_manager.all()), at=at)
+        return cls(name=name, rows=tuple(row for model in models for row in model._base_manager.all()), at=at)
 
     def is_young(self) -> bool:
         return time.monotonic() - self.made < YOUNG_SECONDS
 
     def put_back(self, sandbox: Sandbox, *, actor: User, now: datetime) -> Connection:
         """As if `actor` had authorised just now."""
-        sandbox.put_back()
+        sandbox.put_back(self.name)
         fresh = [self._moved(row, actor, now) for row in self.rows]
         for model, rows in groupby(fresh, type):
             model._base_manager.bulk_create(rows)

@@ -24,19 +24,19 @@ class Sandbox:
         self._session.trust_env = False  # no search for a proxy at each call
 
     def _call(self, method: str, path: str, **kwargs: Any) -> Any:
-        answer = self._session.request(method, self.url + path, timeout=10, **kwargs)
+        answer = self._session.request(method, self.url + path, **{"timeout": 10, **kwargs})
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def reset(self) -> None:
         self._call("POST", "/_reset")
 
-    def keep(self) -> None:
+    def keep(self, name: str) -> None:
         """Remembers its books and its grants, for `put_back`."""
-        self._call("POST", "/_keep")
+        self._call("POST", "/_keep", params={"as": name})
 
-    def put_back(self) -> None:
-        self._call("POST", "/_put_back")
+    def put_back(self, name: str) -> None:
+        self._call("POST", "/_put_back", params={"as": name})
 
     def fault(self, kind: str, on: str = INVOICES, times: int | None = 1, **more: Any) -> None:
         self._call("POST", "/_faults", json={"kind": kind, "on": on, "times": times, **more})

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -43,9 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What waits long is for `make prove`, elsewhere it is counted as deselected; whole installations go first."""
-    later = [item for item in items if item.get_closest_marker("prove")]
-    if later and not os.environ.get("PROVE"):
+    """A quick run leaves out, and counts, what `make test` and `make prove` are for; whole installations go first."""
+    left_out = [marker for marker in ("thorough", "prove") if not os.environ.get(marker.upper())]
+    later = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    if later:
         config.hook.pytest_deselected(items=later)
         items[:] = [item for item in items if item not in later]
     items.sort(key=lambda item: item.get_closest_marker("installation") is None)
@@ -93,19 +94,40 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def authorised_before() -> list[Authorised]:
-    """What this worker can put back."""
-    return []
+def authorised_before() -> dict[str, Authorised]:
+    """What this worker can put back, by platform."""
+    return {}
+
+
+Connect = Callable[[Sandbox, User, datetime], Connection]
 
 
 @pytest.fixture
-def connection(sandbox: Sandbox, admin: User, now: datetime, authorised_before: list[Authorised]) -> Connection:
+def connected(
+    sandbox: Sandbox, admin: User, now: datetime, authorised_before: dict[str, Authorised]
+) -> Callable[[str, Connect], Connection]:
     """Authorised through the sandbox's real pages and set up from its live lists, within a minute: ready to send."""
-    if authorised_before and authorised_before[-1].is_young():
-        return authorised_before[-1].put_back(sandbox, actor=admin, now=now)
-    connected = authorise(sandbox, admin, now)
-    authorised_before.append(Authorised.keep(sandbox, now))
-    return connected
+
+    def connected_to(platform: str, connect: Connect) -> Connection:
+        before = authorised_before.get(platform)
+        if before and before.is_young():
+            return before.put_back(sandbox, actor=admin, now=now)
+        connection = connect(sandbox, admin, now)
+        authorised_before[platform] = Authorised.keep(platform, sandbox, now)
+        return connection
+
+    return connected_to
+
+
+@pytest.fixture
+def connection(connected: Callable[[str, Connect], Connection]) -> Connection:
+    return connected("sage_accounting", authorise)
+
+
+@pytest.fixture
+def intacct(connected: Callable[[str, Connect], Connection]) -> Connection:
+    """Intacct's entity LDN."""
+    return connected("sage_intacct", authorise_intacct)
 
 
 def authorise(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
@@ -132,9 +154,7 @@ def authorise(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
     return connected
 
 
-@pytest.fixture
-def intacct(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
-    """Intacct's entity LDN, authorised through the sandbox's real pages and set up from its live lists."""
+def authorise_intacct(sandbox: Sandbox, admin: User, now: datetime) -> Connection:
     journey = begin("sage_intacct", redirect_uri=CALLBACK)
     answer = sandbox.allow(journey.url)
     connected = complete(journey, answer, redirect_uri=CALLBACK, actor=admin, now=now)

@@ -4,9 +4,10 @@
 user's lead business.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, ClassVar, Self
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 from connectors.http import Answer, Bearer, MayLeave, Wire
 from connectors.interface import (
+    Changes,
     Company,
     Entry,
     Misdirected,
@@ -33,13 +35,17 @@ from connectors.options import (
     CODES_PER_LINE,
     CREATE_AS,
     CREATE_ITEMS,
+    DIRECTION,
     NUMBERS,
+    READ_BACK,
     SEND_ON_APPROVAL,
+    SYNC_EVERY,
     SYNC_FROM,
     Kind,
     Options,
     Setting,
 )
+from connectors.sage_accounting.changes import INVOICE_ATTRIBUTES, PAGE_SIZE, changed
 from connectors.sage_accounting.refusals import DIALECT, is_special_scheme, objections
 from connectors.sage_accounting.shapes import (
     ITEM_PATHS,
@@ -53,9 +59,11 @@ from connectors.sage_accounting.shapes import (
     remote_item,
 )
 
-PAGE_SIZE = 200  # the most `items_per_page` takes
+INVOICES = "/sales_invoices"
 MOST_PAGES = 500
 NEWEST_PAGES = 10
+FEW = 5  # invoices that are read one by one at once
+CLOCKS = timedelta(hours=1)  # how far Sage's clock and ours may be apart
 
 LISTS: Mapping[Kind, tuple[str, dict[str, str]]] = {
     Kind.SALES_ACCOUNTS: ("/ledger_accounts", {"visible_in": "sales", "attributes": "nominal_code,name"}),
@@ -66,7 +74,6 @@ LISTS: Mapping[Kind, tuple[str, dict[str, str]]] = {
     Kind.TAX_RATES: ("/tax_rates", {"usage": "sales", "attributes": "name,percentage"}),
 }
 CUSTOMERS = {"contact_type_id": "CUSTOMER", "attributes": "name,reference,email"}
-INVOICE_ATTRIBUTES = "invoice_number,reference,contact,contact_name,date,total_amount,status,links"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +93,9 @@ class SageAccounting:
         SEND_ON_APPROVAL,
         NUMBERS,
         CODES_PER_LINE,
+        DIRECTION,
+        READ_BACK,
+        SYNC_EVERY,
         SYNC_FROM,
     )
     username_form: ClassVar[str] = ""
@@ -167,7 +177,7 @@ class SageAccounting:
     def create_invoices(self, invoices: Sequence[NewInvoice], key: str) -> tuple[RemoteInvoice | PlatformError, ...]:
         """`POST /sales_invoices` without a status: final, shown as Created, its number and id in the answer."""
         (invoice,) = invoices
-        answer = self._post("/sales_invoices", {"sales_invoice": invoice_body(invoice, key)})
+        answer = self._post(INVOICES, {"sales_invoice": invoice_body(invoice, key)})
         return (remote_invoice(_object(answer)),)
 
     def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
@@ -176,7 +186,7 @@ class SageAccounting:
         day = invoice.issue_date.isoformat()
         by_client = {"contact_id": invoice.client_id, "from_date": day, "to_date": day}
         for params in (by_reference, by_client):
-            rows = self._all("/sales_invoices", {**params, "attributes": INVOICE_ATTRIBUTES})
+            rows = self._all(INVOICES, {**params, "attributes": INVOICE_ATTRIBUTES})
             found = tuple(remote_invoice(row) for row in rows if row.get("reference") == invoice.reference)
             if found:
                 return found
@@ -188,29 +198,50 @@ class SageAccounting:
         A list shows each invoice's number as `displayed_as` (guide "Attributes"), so the last costs a call per 200.
         """
         for params in ({"search": number}, {"contact_id": client_id}):
-            rows = self._all("/sales_invoices", {**params, "attributes": INVOICE_ATTRIBUTES})
+            rows = self._all(INVOICES, {**params, "attributes": INVOICE_ATTRIBUTES})
             found = tuple(one for one in map(remote_invoice, rows) if _same(one.number, number))
             if found:
                 return found
-        for page in islice(self._pages("/sales_invoices", {"sort": "created_at:desc"}), NEWEST_PAGES):
+        for page in islice(self._pages(INVOICES, {"sort": "created_at:desc"}), NEWEST_PAGES):
             if ids := [row["id"] for row in page if _same(row.get("displayed_as") or "", number)]:
                 return self.read_invoices(ids)
         return ()
 
-    def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
-        found = []
-        for remote_id in remote_ids:
-            try:
-                found.append(self._read_invoice(remote_id))
-            except Rejected as gone:
-                if gone.status != HTTPStatus.NOT_FOUND:
-                    raise
-        return tuple(found)
+    def changed_invoices(self, cursor: str, since: date | None) -> Changes:
+        return changed(partial(self._page, INVOICES), cursor, since)
 
-    def _read_invoice(self, remote_id: str) -> RemoteInvoice:
+    def gone(self, remote_ids: Sequence[str], since: datetime) -> frozenset[str]:
+        """`deleted_since` names deleted drafts; a void invoice stays. Sage's clock may be behind ours."""
+        moment = (since - CLOCKS).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        rows = self._all(INVOICES, {"deleted_since": moment, "attributes": "status"})
+        deleted = {row["id"] for row in rows if (row.get("status") or {}).get("id") != "VOID"}
+        return frozenset(deleted & set(remote_ids))
+
+    def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        """Many are looked up in the lists of open ones; those that are not there, one by one."""
+        wanted = dict.fromkeys(remote_ids)
+        listed = self._among_open(wanted) if len(wanted) > FEW else {}
+        singly = (self._read_invoice(remote_id) for remote_id in wanted if remote_id not in listed)
+        return (*listed.values(), *filter(None, singly))
+
+    def _among_open(self, wanted: Collection[str]) -> dict[str, RemoteInvoice]:
+        """Whichever of them the lists show, in fewer calls than reading them one by one takes."""
+        found: dict[str, RemoteInvoice] = {}
+        for status in ("UNPAID", "PART_PAID"):
+            pages = self._pages(INVOICES, {"status_id": status, "attributes": INVOICE_ATTRIBUTES})
+            for page in islice(pages, min(len(wanted) // 2, MOST_PAGES - 1)):
+                found |= {row["id"]: remote_invoice(row) for row in page if row["id"] in wanted}
+        return found
+
+    def _read_invoice(self, remote_id: str) -> RemoteInvoice | None:
         """`GET /sales_invoices/{key}`; without mark_as_sent=false Sage would mark it as sent to the customer."""
-        params = {"mark_as_sent": "false"}
-        answer = self.wire.get(f"/sales_invoices/{quote(remote_id, safe='')}", params=params, headers=self._business)
+        path, params = f"{INVOICES}/{quote(remote_id, safe='')}", {"mark_as_sent": "false"}
+        try:
+            answer = self.wire.get(path, params=params, headers=self._business)
+        except Rejected as gone:
+            if gone.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
         self._check_echo(answer)
         return remote_invoice(_object(answer))
 
@@ -240,16 +271,20 @@ class SageAccounting:
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[dict[str, Any]]]:
         """A list page by page. A page past the end repeats the last one, so `$total` says when to stop."""
         for page in range(1, MOST_PAGES + 1):
-            paging = {"items_per_page": str(PAGE_SIZE), "page": str(page)}
-            answer = self.wire.get(path, params={**params, **paging}, headers=self._business)
-            self._check_echo(answer)
-            items, total = _items(answer), answer.body.get("$total", 0)
-            if not isinstance(total, int):
-                raise TryLater(f"Sage's list at {path} can't be read.")
+            items, total = self._page(path, params, page, PAGE_SIZE)
             yield items
             if page * PAGE_SIZE >= total or not items:
                 return
         raise TryLater(f"Sage's list at {path} has no end.")
+
+    def _page(self, path: str, params: Mapping[str, str], page: int, size: int) -> tuple[list[dict[str, Any]], int]:
+        paging = {"items_per_page": str(size), "page": str(page)}
+        answer = self.wire.get(path, params={**params, **paging}, headers=self._business)
+        self._check_echo(answer)
+        items, total = _items(answer), answer.body.get("$total", 0)
+        if not isinstance(total, int):
+            raise TryLater(f"Sage's list at {path} can't be read.")
+        return items, total
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,11 +1,14 @@
 """Sage Accounting's JSON: the bodies we send, and the records its objects become; pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from connectors.interface import (
+    BookedInvoice,
+    BookedLine,
     Entry,
     NewClient,
     NewInvoice,
@@ -15,12 +18,22 @@ from connectors.interface import (
     RemoteClient,
     RemoteInvoice,
     RemoteItem,
+    RemoteStatus,
 )
+from connectors.watermark import moment_of, time_of
 
 REFERENCE_LIMIT = 10  # Contact.reference
 NAME_LIMIT = 100  # Contact.name
 PERSON_LIMIT = 50  # ContactPerson.name
 LINK_LIMIT = 500  # longer than any page of Sage's; what is longer is left out
+CODE = re.compile(r"\((\d+)\)\s*$")  # a ledger account is displayed as "Sales - Products (4000)" (guide "Invoicing")
+STATUSES = {
+    "DRAFT": RemoteStatus.DRAFT,
+    "PRO_FORMA": RemoteStatus.DRAFT,
+    "PART_PAID": RemoteStatus.PART_PAID,
+    "PAID": RemoteStatus.PAID,
+    "VOID": RemoteStatus.VOID,
+}
 ITEM_PATHS = {"PRODUCT": "product", "SERVICE": "service"}
 
 
@@ -85,9 +98,10 @@ def _line_body(line: NewLine) -> dict[str, Any]:
 def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
     """A sales invoice of theirs -> ours. Raises OutcomeUnknown where its id is missing: then only a look tells."""
     try:
+        status = STATUSES.get(_id(row.get("status")), RemoteStatus.OPEN)
         return RemoteInvoice(
             id=row["id"],
-            number="" if _id(row.get("status")) == "DRAFT" else row.get("invoice_number") or "",
+            number="" if status is RemoteStatus.DRAFT else row.get("invoice_number") or "",
             reference=row.get("reference") or "",
             client_id=_id(row.get("contact")),
             client_name=row.get("contact_name") or "",
@@ -95,9 +109,55 @@ def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
             issue_date=date.fromisoformat(row["date"]),
             total=Decimal(str(row["total_amount"])),
             url=_page(row),
+            status=status,
+            outstanding=_outstanding(row, status),
         )
     except (KeyError, ValueError, ArithmeticError, TypeError, AttributeError):
         raise OutcomeUnknown("Sage's answer does not show the invoice.", status=200) from None
+
+
+def _outstanding(row: Mapping[str, Any], status: RemoteStatus) -> Decimal | None:
+    """Nothing is said of a draft: Sage tells 0 of it, as it is not in the ledger yet (guide "Invoicing")."""
+    amount = row.get("outstanding_amount")
+    return None if amount is None or status is RemoteStatus.DRAFT else Decimal(str(amount))
+
+
+def booked_invoice(row: Mapping[str, Any]) -> BookedInvoice:
+    """A sales invoice with its lines -> ours. Raises OutcomeUnknown or ValueError where it can't be read."""
+    invoice = remote_invoice(row)
+    try:
+        tax = Decimal(str(row["tax_amount"]))
+        return BookedInvoice(
+            invoice=invoice,
+            due_date=date.fromisoformat(row.get("due_date") or row["date"]),
+            currency=_id(row.get("currency")),
+            net=invoice.total - tax,
+            tax=tax,
+            lines=tuple(map(_booked_line, row.get("invoice_lines") or ())),
+            changed_at=time_of(moment_of(row["updated_at"])),
+        )
+    except (KeyError, ArithmeticError, TypeError, AttributeError):
+        raise ValueError("The invoice can't be read.") from None
+
+
+def _booked_line(row: Mapping[str, Any]) -> BookedLine:
+    account = row.get("ledger_account") or {}
+    shown = str(account.get("displayed_as") or "")
+    code = CODE.search(shown)
+    return BookedLine(
+        description=row.get("description") or "",
+        account=code[1] if code else shown,
+        account_id=_id(account),
+        quantity=_amount(row, "quantity", "1"),
+        unit_price=_amount(row, "unit_price"),
+        net=_amount(row, "net_amount"),
+        tax=_amount(row, "tax_amount"),
+    )
+
+
+def _amount(row: Mapping[str, Any], name: str, default: str = "0") -> Decimal:
+    found = row.get(name)
+    return Decimal(default if found is None else str(found))
 
 
 def _page(row: Mapping[str, Any]) -> str:

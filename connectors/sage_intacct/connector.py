@@ -4,13 +4,15 @@ The token says which company it is; the entity goes with every call as `X-IA-API
 composite request. Without it a call works at the top level, where an entity's own records show only when asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
 from connectors.http import Bearer, MayLeave, Wire
 from connectors.interface import (
+    Changes,
     Company,
     Entry,
     NewClient,
@@ -24,12 +26,15 @@ from connectors.interface import (
 )
 from connectors.options import (
     ACCOUNT_LABELS,
+    BOTH_WAYS,
     CODES_PER_LINE,
     CREATE_AS,
     DEPARTMENT,
     LOCATION,
     PLATFORM_NUMBERS,
+    READ_BACK,
     SEND_ON_APPROVAL,
+    SYNC_EVERY,
     SYNC_FROM,
     TAX_SOLUTION,
     TERM,
@@ -39,7 +44,8 @@ from connectors.options import (
 )
 from connectors.sage_intacct.answers import created, reference, results, seen
 from connectors.sage_intacct.catalogue import LISTS, is_true, listing
-from connectors.sage_intacct.query import Query, all_rows
+from connectors.sage_intacct.changes import INVOICES, REVERSAL, Books, changed
+from connectors.sage_intacct.query import PAGE_SIZE, Query, all_rows, ask
 from connectors.sage_intacct.refusals import DIALECT
 from connectors.sage_intacct.shapes import (
     Json,
@@ -53,22 +59,6 @@ from connectors.sage_intacct.shapes import (
 
 CUSTOMERS = Query(object="accounts-receivable/customer", fields=("id", "name"), any_of=True, any_case=True)
 ENTITIES = Query(object="company-config/entity", fields=("id", "name", "isRoot"))
-INVOICES = Query(
-    object="accounts-receivable/invoice",
-    fields=(
-        "key",
-        "id",
-        "invoiceNumber",
-        "referenceNumber",
-        "customer.id",
-        "customer.name",
-        "invoiceDate",
-        "totalTxnAmount",
-        "state",
-        "webURL",
-    ),
-)
-REVERSAL = "reversal"  # the document that takes another one back; it is no invoice of ours
 Read = TypeVar("Read")
 
 
@@ -101,6 +91,9 @@ class SageIntacct:
         ACCOUNT_LABELS,
         TAX_SOLUTION,
         CODES_PER_LINE,
+        BOTH_WAYS,
+        READ_BACK,
+        SYNC_EVERY,
         SYNC_FROM,
     )
 
@@ -215,9 +208,19 @@ class SageIntacct:
         rows = self._invoices({"$eq": {"invoiceNumber": number}}, any_case=True)
         return _readable(remote_invoice, [row for row in rows if _same(str(row.get("invoiceNumber")), number)])
 
+    def changed_invoices(self, cursor: str, since: date | None) -> Changes:
+        return changed(Books(page=self._page, rows=self._rows, objects=self._objects), cursor, since)
+
+    def gone(self, remote_ids: Sequence[str], since: datetime) -> frozenset[str]:
+        """A deletion shows nowhere (guide "Query"): those are gone that a query does not find any more."""
+        query = replace(INVOICES, fields=("key", "id"))
+        rows = [row for some in _some(remote_ids) for row in self._rows(replace(query, filters=(_keyed(some),)))]
+        return frozenset(remote_ids) - {str(row.get("key")) for row in rows}
+
     def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
         """By one query for each 2,000: a transaction as Intacct counts them (page "Transaction volume")."""
-        return _readable(remote_invoice, self._invoices({"$in": {"key": list(remote_ids)}}) if remote_ids else ())
+        rows = [row for some in _some(remote_ids) for row in self._invoices(_keyed(some))]
+        return _readable(remote_invoice, rows)
 
     def _invoices(self, wanted: Json, *, any_case: bool = False) -> list[Json]:
         rows = self._rows(replace(INVOICES, filters=(wanted,), any_case=any_case))
@@ -230,6 +233,33 @@ class SageIntacct:
 
     def _rows(self, query: Query) -> list[Json]:
         return all_rows(self.wire, replace(query, private=not self._entity), self._entity)
+
+    def _page(self, query: Query, start: int, size: int) -> tuple[list[Json], int]:
+        rows, meta = ask(self.wire, replace(query, private=not self._entity), self._entity, start, size)
+        total = meta.get("totalCount")
+        if not isinstance(total, int):
+            raise TryLater(f"Intacct does not say how many of {query.object} there are.")
+        return rows, total
+
+    def _objects(self, keys: Sequence[str]) -> list[Json]:
+        """Up to 500 invoices whole (guide "Bulk requests"); none of them where one has just been deleted."""
+        try:
+            answer = self.wire.get(f"/objects/{INVOICES.object}/{','.join(keys)}", params={}, headers=self._entity)
+        except Rejected as refused:
+            if refused.status != HTTPStatus.NOT_FOUND:
+                raise
+            return []
+        found = answer.body.get("ia::result") if isinstance(answer.body, dict) else None
+        return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]
+
+
+def _some(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as one query finds on its first page."""
+    return (keys[first : first + PAGE_SIZE] for first in range(0, len(keys), PAGE_SIZE))
+
+
+def _keyed(keys: Sequence[str]) -> Json:
+    return {"$in": {"key": list(keys)}}
 
 
 def _readable(shape: Callable[[Json], Read], rows: Sequence[Json]) -> tuple[Read, ...]:

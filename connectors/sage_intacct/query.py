@@ -26,17 +26,18 @@ class Query:
     any_of: bool = False
     any_case: bool = False
     private: bool = False
+    order: tuple[str, ...] = ("id",)
 
-    def body(self, start: int) -> Json:
+    def body(self, start: int, size: int) -> Json:
         return {
             "object": self.object,
             "fields": list(self.fields),
             **({"filters": list(self.filters)} if self.filters else {}),
             **({"filterExpression": "or"} if self.any_of and len(self.filters) > 1 else {}),
             "filterParameters": {"caseSensitiveComparison": not self.any_case, "includePrivate": self.private},
-            "orderBy": [{"id": "asc"}],
+            "orderBy": [{name: "asc"} for name in self.order],
             "start": start,
-            "size": PAGE_SIZE,
+            "size": size,
         }
 
 
@@ -48,27 +49,28 @@ def all_rows(wire: Wire, query: Query, headers: Mapping[str, str]) -> list[Json]
 def _pages(wire: Wire, query: Query, headers: Mapping[str, str]) -> Iterator[list[Json]]:
     start = 1
     for _ in range(MOST_PAGES):
-        answer = wire.ask("/services/core/query", body=query.body(start), headers=headers)
-        body = answer.body if isinstance(answer.body, dict) else {}
-        yield _rows(body, query)
-        following = _next(body, query)
+        rows, meta = ask(wire, query, headers, start, PAGE_SIZE)
+        yield rows
+        following = _next(meta, query)
         if following is None:
             return
         start = following
     raise TryLater(f"Intacct's list of {query.object} has no end.")
 
 
-def _rows(body: Json, query: Query) -> list[Json]:
-    rows = body.get("ia::result")
+def ask(wire: Wire, query: Query, headers: Mapping[str, str], start: int, size: int) -> tuple[list[Json], Json]:
+    """One page, from a row counted from 1, and what is said of it."""
+    answer = wire.ask("/services/core/query", body=query.body(start, size), headers=headers)
+    body = answer.body if isinstance(answer.body, dict) else {}
+    rows, meta = body.get("ia::result"), body.get("ia::meta")
     if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("id") for row in rows):
         raise TryLater(f"Intacct's list of {query.object} can't be read.")
-    return rows
+    return rows, meta if isinstance(meta, dict) else {}
 
 
-def _next(body: Json, query: Query) -> int | None:
+def _next(meta: Json, query: Query) -> int | None:
     """Where the next page starts, counted from 1; None behind the last one."""
-    meta = body.get("ia::meta")
-    following = meta.get("next") if isinstance(meta, dict) else ""
+    following = meta.get("next") if meta else ""
     if following is not None and not isinstance(following, int):
         raise TryLater(f"Intacct's list of {query.object} can't be read.")
     return following

@@ -7,7 +7,17 @@ from decimal import Decimal
 from json import loads
 from typing import Any
 
-from connectors.interface import Fix, NewClient, NewInvoice, NewLine, Problem, Rejected, RemoteClient, RemoteInvoice
+from connectors.interface import (
+    Fix,
+    NewClient,
+    NewInvoice,
+    NewLine,
+    Problem,
+    Rejected,
+    RemoteClient,
+    RemoteInvoice,
+    RemoteStatus,
+)
 
 Json = dict[str, Any]
 
@@ -16,6 +26,14 @@ CUSTOMER_NAME_LIMIT = 100  # customer.name
 LINK_LIMIT = 500  # longer than any page of Intacct's; what is longer is left out
 LABEL = "label/"  # before the id of an account label, which may read like that of a GL account
 NO_TAX_LINE = "none"
+STATUSES = {
+    "draft": RemoteStatus.DRAFT,
+    "posted": RemoteStatus.OPEN,
+    "partiallyPaid": RemoteStatus.PART_PAID,
+    "paid": RemoteStatus.PAID,
+    "reversed": RemoteStatus.VOID,
+    "reversal": RemoteStatus.VOID,
+}
 
 
 def customer_body(client: NewClient, key: str) -> Json:
@@ -119,17 +137,34 @@ def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
     """An invoice of theirs, whole or as a query shows it -> ours. Raises ValueError where it can't be read."""
     try:
         return RemoteInvoice(
-            id=_required(row, "key"),
-            number="" if row.get("state") == "draft" else _word(row, "invoiceNumber"),
-            reference=_word(row, "referenceNumber"),
-            client_id=_word(row, "customer.id"),
-            client_name=_word(row, "customer.name"),
-            issue_date=date.fromisoformat(_required(row, "invoiceDate")),
-            total=Decimal(_required(row, "totalTxnAmount")),
+            id=required(row, "key"),
+            number="" if row.get("state") == "draft" else word(row, "invoiceNumber"),
+            reference=word(row, "referenceNumber"),
+            client_id=word(row, "customer.id"),
+            client_name=word(row, "customer.name"),
+            issue_date=date.fromisoformat(required(row, "invoiceDate")),
+            total=Decimal(required(row, "totalTxnAmount")),
             url=_page(row),
+            status=_status(row),
+            outstanding=_due(row),
         )
     except ArithmeticError:
         raise ValueError("The invoice's total is no number.") from None
+
+
+def _status(row: Mapping[str, Any]) -> RemoteStatus:
+    """ "selected" is chosen for a payment that is not made yet, "noValue" has a total of 0: both go by what is due."""
+    known = STATUSES.get(word(row, "state"))
+    due, total = _due(row), Decimal(required(row, "totalTxnAmount"))
+    if known or due is None:
+        return known or RemoteStatus.OPEN
+    return RemoteStatus.PAID if not due else RemoteStatus.PART_PAID if due < total else RemoteStatus.OPEN
+
+
+def _due(row: Mapping[str, Any]) -> Decimal | None:
+    """Nothing is due of a draft yet, whatever is told of it."""
+    due = word(row, "totalTxnAmountDue")
+    return Decimal(due) if due and word(row, "state") != "draft" else None
 
 
 def unread(remote_id: str, invoice: NewInvoice) -> RemoteInvoice:
@@ -146,22 +181,22 @@ def unread(remote_id: str, invoice: NewInvoice) -> RemoteInvoice:
 
 
 def remote_client(row: Mapping[str, Any]) -> RemoteClient:
-    return RemoteClient(id=_required(row, "id"), name=_word(row, "name"), reference=_word(row, "id"))
+    return RemoteClient(id=required(row, "id"), name=word(row, "name"), reference=word(row, "id"))
 
 
 def _page(row: Mapping[str, Any]) -> str:
     """The invoice's page in Intacct; anything that is not a web address is no link of ours."""
-    url = _word(row, "webURL")
+    url = word(row, "webURL")
     return url if url.startswith(("https://", "http://")) and len(url) <= LINK_LIMIT else ""
 
 
-def _required(row: Mapping[str, Any], path: str) -> str:
-    if word := _word(row, path):
-        return word
+def required(row: Mapping[str, Any], path: str) -> str:
+    if found := word(row, path):
+        return found
     raise ValueError(f"There is no {path}.")
 
 
-def _word(row: Mapping[str, Any], path: str) -> str:
+def word(row: Mapping[str, Any], path: str) -> str:
     """A query's rows are flat, with dotted names; an object's are nested (guide "Query")."""
     head, _, rest = path.partition(".")
     inner = row.get(head)

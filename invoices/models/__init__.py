@@ -2,6 +2,7 @@
 
 from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
+from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "InvoiceLine",
     "Item",
     "Property",
+    "Pull",
     "Push",
     "PushAttempt",
     "PushBatch",

@@ -19,9 +19,16 @@ class Invoice(models.Model):
         DRAFT = "DRAFT", "Draft"
         APPROVED = "APPROVED", "Approved"
         SENT = "SENT", "Sent"
+        PART_PAID = "PART_PAID", "Part paid"
+        PAID = "PAID", "Paid"
         VOID = "VOID", "Void"
 
+    class Origin(models.TextChoices):
+        OWN = "OWN", "Raised here"
+        IMPORTED = "IMPORTED", "Imported"
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.OWN, editable=False)
     number = models.CharField(max_length=25, null=True, unique=True, editable=False)
     number_prefix = models.CharField(max_length=12, blank=True, editable=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
@@ -39,10 +46,11 @@ class Invoice(models.Model):
     net = money(default=0, editable=False)
     tax = money(default=0, editable=False)
     total = money(default=0, editable=False)
+    outstanding = money(default=0, editable=False)
     frozen = models.JSONField(null=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     asked_at = models.DateTimeField(null=True, editable=False)
     approved_at = models.DateTimeField(null=True, editable=False)
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
@@ -55,15 +63,29 @@ class Invoice(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoice_total_is_net_and_tax"),
-            models.CheckConstraint(condition=Q(net__gte=0, tax__gte=0), name="invoice_is_not_negative"),
-            models.CheckConstraint(condition=Q(due_date__gte=F("issue_date")), name="invoice_due_not_before_its_date"),
+            models.CheckConstraint(
+                condition=Q(origin="IMPORTED") | Q(net__gte=0, tax__gte=0), name="invoice_of_ours_is_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(origin="IMPORTED") | Q(due_date__gte=F("issue_date")),
+                name="invoice_of_ours_is_not_due_before_its_date",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin="IMPORTED") | Q(created_by__isnull=False), name="invoice_of_ours_has_an_author"
+            ),
             models.CheckConstraint(
                 condition=Q(status="DRAFT") | Q(number__isnull=False), name="invoice_past_draft_has_a_number"
             ),
             models.CheckConstraint(
-                condition=Q(status="DRAFT", frozen__isnull=True, approved_at__isnull=True)
+                condition=Q(origin="OWN", status="DRAFT", frozen__isnull=True, approved_at__isnull=True)
                 | Q(status="VOID")
-                | Q(status__in=["APPROVED", "SENT"], frozen__isnull=False, approved_at__isnull=False),
+                | Q(origin="IMPORTED", status__in=["SENT", "PART_PAID", "PAID"])
+                | Q(
+                    origin="OWN",
+                    status__in=["APPROVED", "SENT", "PART_PAID", "PAID"],
+                    frozen__isnull=False,
+                    approved_at__isnull=False,
+                ),
                 name="invoice_is_frozen_from_approval_on",
             ),
         ]
@@ -71,21 +93,25 @@ class Invoice(models.Model):
     def __str__(self) -> str:
         return self.number or "Unnumbered"
 
+    @property
+    def is_imported(self) -> bool:
+        return self.origin == self.Origin.IMPORTED
+
 
 class InvoiceLine(models.Model):
-    """One line; its sums are stored as they were counted."""
+    """One line; its sums are stored as they were counted. One without a tax rate of ours was imported."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveSmallIntegerField()
     item = models.ForeignKey(Item, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    description = models.CharField(max_length=200, validators=[NO_MARKUP])
+    description = models.CharField(max_length=1000, validators=[NO_MARKUP])
     quantity = models.DecimalField(
         max_digits=10, decimal_places=2, default=1, validators=[MinValueValidator(Decimal("0.01"))]
     )
     unit_price = money(validators=[NOT_NEGATIVE])
     discount_percent = models.DecimalField("discount %", max_digits=5, decimal_places=2, default=0, validators=PERCENT)
-    tax_rate = models.ForeignKey(TaxRate, on_delete=models.PROTECT, related_name="+")
-    nominal_code = models.CharField(max_length=20, blank=True)
+    tax_rate = models.ForeignKey(TaxRate, on_delete=models.PROTECT, null=True, related_name="+")
+    nominal_code = models.CharField(max_length=80, blank=True)
     discount = money(editable=False)
     net = money(editable=False)
     tax = money(editable=False)
@@ -96,9 +122,12 @@ class InvoiceLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="line_one_at_each_position"),
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="line_total_is_net_and_tax"),
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="line_quantity_is_positive"),
             models.CheckConstraint(
-                condition=Q(unit_price__gte=0, discount_percent__range=(0, 100)), name="line_is_not_negative"
+                condition=Q(tax_rate__isnull=True) | Q(quantity__gt=0), name="line_of_ours_has_a_quantity"
+            ),
+            models.CheckConstraint(
+                condition=Q(tax_rate__isnull=True) | Q(unit_price__gte=0, discount_percent__range=(0, 100)),
+                name="line_of_ours_is_not_negative",
             ),
         ]
 
@@ -111,7 +140,7 @@ class InvoiceLine(models.Model):
             quantity=self.quantity,
             unit_price=self.unit_price,
             discount_percent=self.discount_percent,
-            tax_percent=self.tax_rate.percentage,
+            tax_percent=self.tax_rate.percentage if self.tax_rate else Decimal(0),
         )
         self.discount, self.net, self.tax, self.total = sums.discount, sums.net, sums.tax, sums.total
         return sums

@@ -6,16 +6,20 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from connectors.interface import RemoteStatus
 from connectors.models import Connection
 from invoices.models.business import money
 from invoices.models.invoice import Invoice
 
+STATUSES = [(status.value, status.value.replace("_", " ").capitalize()) for status in RemoteStatus]
+
 
 class RemoteInvoice(models.Model):
-    """An invoice of ours as a connected company's books hold it; `remote_id` is the platform's token.
+    """An invoice of ours, or one imported, as a connected company's books hold it; `remote_id` is the platform's token.
 
     `number` is empty while it is a draft there, or not read yet: `checked_at` is empty until somebody has looked.
-    `is_shown` is false where another invoice was given that number first.
+    `is_shown` is false where another invoice was given that number first. `recoded` lists the lines that are on another
+    account there than they were sent to, each as [position, account]. What was deleted there is gone since `gone_at`.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="remotes")
@@ -28,10 +32,19 @@ class RemoteInvoice(models.Model):
     checked_at = models.DateTimeField(null=True)
     is_draft = models.BooleanField(default=False)
     is_shown = models.BooleanField(default=True)
+    status = models.CharField(max_length=10, choices=STATUSES, default=RemoteStatus.OPEN)
+    document_id = models.CharField(max_length=100, blank=True)
+    recoded = models.JSONField(default=list)
+    gone_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["connection", "remote_id"], name="remote_invoice_is_of_one_invoice"),
+            models.UniqueConstraint(
+                fields=["connection", "document_id"],
+                condition=~Q(document_id=""),
+                name="remote_invoice_one_for_each_document",
+            ),
             models.CheckConstraint(condition=~Q(remote_id=""), name="remote_invoice_has_a_token"),
         ]
 

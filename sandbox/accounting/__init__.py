@@ -6,7 +6,7 @@ from sandbox.faults import Platform
 from sandbox.store import Store
 
 API_PREFIX = "/accounting/v3.1"
-SCHEMAS = (grants.SCHEMA, books.SCHEMA, conditions.SCHEMA, replays.SCHEMA)
+SCHEMAS = (grants.SCHEMA, *books.SCHEMAS, conditions.SCHEMA, replays.SCHEMA)
 SETTINGS = {"search": ("substring", "prefix", "exact", "off", "none"), "remember_refusals": (False, True)}
 open_books = books.open_books
 

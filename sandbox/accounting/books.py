@@ -4,7 +4,7 @@ A document is stored as the API shows it; keys with a leading underscore stay in
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from sqlite3 import Row
@@ -16,7 +16,7 @@ from sandbox.accounting.contacts import contact_document
 from sandbox.accounting.kinds import CONTACT, INVOICE
 from sandbox.accounting.reading import Json
 from sandbox.clock import stamp
-from sandbox.store import Store
+from sandbox.store import Column, Store
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS document (
@@ -27,10 +27,30 @@ CREATE INDEX IF NOT EXISTS document_kind ON document (business_id, kind);
 CREATE INDEX IF NOT EXISTS document_number ON document (business_id, kind, json_extract(shown, '$.invoice_number'));
 CREATE TABLE IF NOT EXISTS counter (business_id TEXT PRIMARY KEY, next_number INTEGER NOT NULL);
 """
+# What lists are filtered and sorted by, and the indexes that answer them without opening a document.
+COLUMNS = {
+    "deleted_at": "deleted",
+    "updated_at": "updated",
+    "created_at": "created",
+    "date": "day",
+    "status.id": "status",
+    "contact.id": "contact",
+    "reference": "reference",
+    "contact_name": "contact_name",
+}
+INDEXES = """
+CREATE INDEX IF NOT EXISTS document_words
+    ON document (business_id, kind, deleted, seq, day, reference, contact_name);
+CREATE INDEX IF NOT EXISTS document_updated ON document (business_id, kind, deleted, updated, seq, day);
+CREATE INDEX IF NOT EXISTS document_created ON document (business_id, kind, deleted, created, seq, day);
+CREATE INDEX IF NOT EXISTS document_status ON document (business_id, kind, deleted, status, seq, day);
+CREATE INDEX IF NOT EXISTS document_contact ON document (business_id, kind, deleted, contact, seq, day);
+"""
+SCHEMAS = (SCHEMA, *(Column("document", name, path) for path, name in COLUMNS.items()), INDEXES)
 
 
 def column(path: str) -> str:
-    return f"json_extract(shown, '$.{path}')"
+    return COLUMNS.get(path) or f"json_extract(shown, '$.{path}')"
 
 
 def like_text(text: str) -> str:
@@ -80,6 +100,11 @@ class Books:
         row = (document["id"], self.business_id, kind, json.dumps(document))
         with self._store.transaction() as database:
             database.execute("INSERT INTO document (id, business_id, kind, shown) VALUES (?, ?, ?, ?)", row)
+
+    def add_many(self, kind: str, documents: Iterable[Json]) -> None:
+        rows = ((each["id"], self.business_id, kind, json.dumps(each)) for each in documents)
+        with self._store.transaction() as database:
+            database.executemany("INSERT INTO document (id, business_id, kind, shown) VALUES (?, ?, ?, ?)", rows)
 
     def replace(self, document: Json) -> None:
         with self._store.transaction() as database:

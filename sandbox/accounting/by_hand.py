@@ -1,19 +1,20 @@
 """What people type into the books themselves: an invoice as a colleague in Sage would enter it, number and all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import uuid4
 
 from sandbox.accounting import invoicing
+from sandbox.accounting.answers import invalid
 from sandbox.accounting.books import Books, Search, column
 from sandbox.accounting.catalogue import find_tax_rate
 from sandbox.accounting.contacts import check_contact, contact_document
 from sandbox.accounting.invoice_reading import pennies
-from sandbox.accounting.kinds import CONTACT
+from sandbox.accounting.kinds import CONTACT, INVOICE
 from sandbox.accounting.reading import Json
-from sandbox.clock import stamp
+from sandbox.clock import Clock, stamp
 
 # What is entered where a line leaves something out.
 LINE = {
@@ -39,6 +40,62 @@ def enter(books: Books, entry: Mapping[str, Any], now: datetime) -> Json:
         **(number if entry.get("number") else {}),
     }
     return invoicing.create(books, fields, now)
+
+
+def enter_many(books: Books, entry: Mapping[str, Any], count: int, clock: Clock) -> int:
+    """As many as asked, all alike but for number and reference, with no check after the first one. Raises Refused."""
+    first = enter(books, entry, clock())
+    pattern = f"{entry.get('reference') or 'BULK'}-{{:06}}"
+    books.add_many(INVOICE, (invoicing.copy(first, n, pattern.format(n), clock()) for n in range(2, count + 1)))
+    return count
+
+
+def edit(books: Books, id: str, given: Mapping[str, Any], now: datetime) -> Json:
+    """What is given takes the place of what is there, `lines` of all lines. Raises Refused."""
+    fields = {name: given[name] for name in ("reference", "date", "due_date", "notes", "contact_id") if name in given}
+    lines = {"invoice_lines": [_line(books, each) for each in given["lines"]]} if given.get("lines") else {}
+    return invoicing.amend(books, id, {**fields, **lines}, now)
+
+
+def pay(books: Books, id: str, given: Mapping[str, Any], now: datetime) -> Json:
+    """`amount`, all that is outstanding without one. Raises Refused."""
+    amount = given.get("amount", invoicing.existing(books, id)["outstanding_amount"])
+    return invoicing.pay(books, id, typed_decimal(amount), now.date(), now)
+
+
+def unpay(books: Books, id: str, given: Mapping[str, Any], now: datetime) -> Json:
+    """Takes the `payment` away again, without its id the last one. Raises Refused."""
+    payments = invoicing.existing(books, id)["payments_allocations"]
+    last = payments[-1]["id"] if payments else ""
+    return invoicing.unpay(books, id, given.get("payment") or last, now)
+
+
+def void(books: Books, id: str, given: Mapping[str, Any], now: datetime) -> Json:
+    """Raises Refused."""
+    return invoicing.void(books, id, given.get("reason") or "Entered by mistake", now)
+
+
+def release(books: Books, id: str, _given: Mapping[str, Any], now: datetime) -> Json:
+    """Raises Refused."""
+    return invoicing.release(books, id, now)
+
+
+def delete(books: Books, id: str, _given: Mapping[str, Any], now: datetime) -> Json:
+    """Raises Refused."""
+    if invoicing.status_of(invoicing.existing(books, id)) not in invoicing.UNPOSTED:
+        raise invalid("Only a draft can be deleted. Void the invoice instead.")
+    return invoicing.void(books, id, "", now)
+
+
+Deed = Callable[[Books, str, Mapping[str, Any], datetime], Json]
+DEEDS: Mapping[str, Deed] = {
+    "edit": edit,
+    "pay": pay,
+    "unpay": unpay,
+    "void": void,
+    "release": release,
+    "delete": delete,
+}
 
 
 def _customer(books: Books, name: object, now: datetime) -> str:

@@ -51,6 +51,21 @@ def create(books: Books, fields: Mapping[str, Any], now: datetime) -> Json:
     return invoice
 
 
+def copy(invoice: Json, n: int, reference: str, now: datetime) -> Json:
+    """A new invoice that is like another one; its number is that one's with `n` behind it."""
+    posted = invoice["transaction"] is not None
+    number = f"{invoice['invoice_number']}/{n}" if posted else invoice["invoice_number"]
+    return {
+        **invoice,
+        **base("sales_invoices", uuid4().hex, number),
+        "invoice_number": number,
+        "reference": reference,
+        "created_at": stamp(now),
+        "updated_at": stamp(now),
+        "transaction": base("transactions", uuid4().hex, None) if posted else None,
+    }
+
+
 def amend(books: Books, id: str, fields: Mapping[str, Any], now: datetime) -> Json:
     """What is sent replaces what is there, all lines at once (an assumption). Raises Refused."""
     invoice = existing(books, id)

@@ -23,8 +23,9 @@ pages = Blueprint("accounting_pages", __name__, url_prefix="/accounting/books")
 
 Page = str | tuple[str, int] | AnyResponse
 LINE_FIELDS = ("description", "ledger_account_id", "quantity", "unit_price", "tax_rate_id")
-ENTRY_FIELDS = ("contact_id", "contact_name", "date", "number", "reference")
+ENTRY_FIELDS = ("contact_id", "contact_name", "date", "number", "reference", "status_id")
 NEW_LINES = 3
+SHOWN = 200
 
 
 @pages.app_template_filter("money")
@@ -49,8 +50,9 @@ def invoices() -> str:
     books = Books(sandbox().store, business.id)
     search = Search(order="seq DESC")
     search.add(f"{column('deleted_at')} IS NULL")
-    rows = [invoice_report(each, business.id) for each in books.find(INVOICE, search)]
-    return render("invoices", business, invoices=rows, conditions=books.conditions())
+    rows = [invoice_report(each, business.id) for each in books.find(INVOICE, search, SHOWN)]
+    found = books.count(INVOICE, search)
+    return render("invoices", business, invoices=rows, found=found, conditions=books.conditions())
 
 
 @pages.get("/invoices/new")

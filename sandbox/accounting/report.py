@@ -2,25 +2,18 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, request
+from flask import abort, request
 
-from sandbox.accounting.answers import Refused, not_found
+from sandbox.accounting.answers import not_found
 from sandbox.accounting.books import Books
-from sandbox.accounting.by_hand import enter
 from sandbox.accounting.catalogue import BUSINESSES, Business, find_account
 from sandbox.accounting.contacts import restated
-from sandbox.accounting.entrance import refuse
 from sandbox.accounting.kinds import CONTACT, INVOICE, ITEMS
 from sandbox.accounting.listing import shown
 from sandbox.accounting.reading import Json
 from sandbox.accounting.shapes import item_ids
 from sandbox.clock import stamp
 from sandbox.context import sandbox
-from sandbox.controls import only_from_this_machine
-
-report = Blueprint("accounting_report", __name__)
-report.before_request(only_from_this_machine)
-report.register_error_handler(Refused, refuse)
 
 STATUS_WORDS = {
     "UNPAID": "Created",
@@ -71,21 +64,13 @@ def books_report() -> Json:
 
 def change_books() -> Json:
     """Conditions by their names, and `contacts`: {id: "deleted", "CUSTOMER" or "VENDOR"}. Raises Refused."""
-    business, changes = _order()
+    business, changes = ordered(request.get_json(force=True))
     books = Books(sandbox().store, business.id)
     with sandbox().store.transaction():
         for id, state in changes.pop("contacts", {}).items():
             restate_contact(books, id, state)
         books.set_conditions(changes)
     return _business_report(business)
-
-
-@report.post("/_books/invoices")
-def enter_invoice() -> tuple[Response, int]:
-    business, entry = _order()
-    with sandbox().store.transaction():
-        invoice = enter(Books(sandbox().store, business.id), entry, sandbox().now())
-    return jsonify(invoice_report(invoice, business.id)), 201
 
 
 def restate_contact(books: Books, id: str, state: object) -> None:
@@ -96,9 +81,8 @@ def restate_contact(books: Books, id: str, state: object) -> None:
     books.replace(restated(contact, state, stamp(sandbox().now())))
 
 
-def _order() -> tuple[Business, Json]:
+def ordered(body: object) -> tuple[Business, Json]:
     """The organisation, by id or by name, else the first one; and the rest of the body."""
-    body = request.get_json(force=True)
     if not isinstance(body, dict):
         abort(400, "The body is not a JSON object.")
     wanted = body.pop("business", BUSINESSES[0].id)

@@ -9,7 +9,7 @@ from sandbox.intacct.answers import FAULT_ANSWERS, answer_status
 from sandbox.store import Store
 
 API_PREFIX = "/intacct/ia/api/v1"
-SCHEMAS = (grants.SCHEMA, books.SCHEMA, replays.SCHEMA)
+SCHEMAS = (grants.SCHEMA, *books.SCHEMAS, replays.SCHEMA)
 # What Sage's documents leave open; the first value of each is in force at first.
 SETTINGS: Mapping[str, tuple[Any, ...]] = {
     **grants.SETTINGS,

@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlite3 import Row
 from typing import Any
 
-from sandbox.clock import stamp
+from sandbox.clock import Clock, stamp
 from sandbox.intacct import kinds
 from sandbox.intacct.catalogue import COMPANIES, Company, Json, find_company, seed_of
 from sandbox.intacct.conditions import Conditions
-from sandbox.store import Store
+from sandbox.store import Column, Store
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS intacct_record (
@@ -33,12 +33,16 @@ CREATE INDEX IF NOT EXISTS intacct_number ON intacct_record (company_id, kind, n
 CREATE INDEX IF NOT EXISTS intacct_reference ON intacct_record (company_id, kind, reference, key, entity);
 CREATE INDEX IF NOT EXISTS intacct_customer ON intacct_record (company_id, kind, customer, key, entity);
 CREATE INDEX IF NOT EXISTS intacct_state ON intacct_record (company_id, kind, state, key, entity);
-CREATE INDEX IF NOT EXISTS intacct_modified ON intacct_record (company_id, kind, modified, key, entity);
 CREATE TABLE IF NOT EXISTS intacct_counter (
     company_id TEXT NOT NULL, name TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (company_id, name)
 );
 CREATE TABLE IF NOT EXISTS intacct_condition (company_id TEXT PRIMARY KEY, held TEXT NOT NULL);
 """
+# Invoices of a range of days, in the order of their change.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS intacct_changes ON intacct_record (company_id, kind, modified, key, entity, day);
+"""
+SCHEMAS = (SCHEMA, Column("intacct_record", "day", "invoiceDate"), INDEXES)
 LINES = "intacct_record, json_each(shown, '$.lines') AS line"
 FIRST_NUMBER = 1001
 FIRST_KEYS = {kinds.INVOICE: 5001, kinds.INVOICE_LINE: 20001}
@@ -109,12 +113,19 @@ class Books:
 
     def add(self, kind: str, record: Json, now: datetime) -> Json:
         """Stores a new record and gives it its key, its entity (this one) and its moments."""
-        key = self.take_key(kind)
-        moments = {"createdDateTime": stamp(now), "modifiedDateTime": stamp(now)}
-        stored = {"key": str(key), "id": str(key), **record, "entity": self._entity(), "audit": moments}
+        return self.add_many(kind, [record], lambda: now)[0]
+
+    def add_many(self, kind: str, records: Sequence[Json], clock: Clock) -> list[Json]:
+        """Each as `add` has it."""
+        first, entity = self.take_keys(kind, len(records)), self._entity()
+        stored = [
+            {"key": str(key), "id": str(key), **record, "entity": entity, "audit": _moments(clock())}
+            for key, record in enumerate(records, first)
+        ]
+        rows = ((self.company_id, kind, each["key"], _text(each)) for each in stored)
         with self._store.transaction() as database:
-            row = (self.company_id, kind, key, _text(stored))
-            database.execute("INSERT INTO intacct_record (company_id, kind, key, shown) VALUES (?, ?, ?, ?)", row)
+            query = "INSERT INTO intacct_record (company_id, kind, key, shown) VALUES (?, ?, ?, ?)"
+            database.executemany(query, rows)
         return stored
 
     def put(self, kind: str, record: Json, now: datetime) -> Json:
@@ -137,14 +148,18 @@ class Books:
         return self._take(self.company_id, name, first)
 
     def take_key(self, kind: str) -> int:
-        """No two companies share a key: an invoice's page needs no other name."""
-        return self._take("", kind, FIRST_KEYS.get(kind, 101))
+        return self.take_keys(kind, 1)
 
-    def _take(self, company_id: str, name: str, first: int) -> int:
+    def take_keys(self, kind: str, count: int) -> int:
+        """The first of that many in a row. No two companies share a key: an invoice's page needs no other name."""
+        return self._take("", kind, FIRST_KEYS.get(kind, 101), count)
+
+    def _take(self, company_id: str, name: str, first: int, count: int = 1) -> int:
         query = """INSERT INTO intacct_counter VALUES (?, ?, ?)
-            ON CONFLICT (company_id, name) DO UPDATE SET next = next + 1 RETURNING next"""
+            ON CONFLICT (company_id, name) DO UPDATE SET next = next + ? RETURNING next"""
         with self._store.transaction() as database:
-            return int(database.execute(query, (company_id, name, first + 1)).fetchone()["next"]) - 1
+            row = database.execute(query, (company_id, name, first + count, count)).fetchone()
+            return int(row["next"]) - count
 
     def conditions(self) -> Conditions:
         rows = self.rows("SELECT held FROM intacct_condition WHERE company_id = ?", [self.company_id])
@@ -174,6 +189,10 @@ class Books:
             conditions.append("entity IN ('', ?)")
             values.append(self.entity_id)
         return " AND ".join([*conditions, *search.conditions]), [*values, *search.values]
+
+
+def _moments(now: datetime) -> Json:
+    return {"createdDateTime": stamp(now), "modifiedDateTime": stamp(now)}
 
 
 def _text(document: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sandbox.clock import Clock
 from sandbox.intacct import invoicing
 from sandbox.intacct.answers import Json, invalid_payload, wrong
 from sandbox.intacct.books import Books
@@ -18,6 +19,7 @@ from sandbox.intacct.kinds import TAX_DETAIL
 from sandbox.intacct.sums import money_text
 
 STANDARD_RATE = "UK Sale Goods/Services Standard Rate"
+ORDER_ENTRY, DOCUMENT = "orderEntry", "order-entry/document::Sales Invoice"
 HEADER = {
     "number": "invoiceNumber",
     "reference": "referenceNumber",
@@ -27,29 +29,45 @@ HEADER = {
 }
 LINE = {"memo": "Entered by hand", "amount": "100.00", "tax_detail": STANDARD_RATE}
 CREDIT_DAYS = timedelta(days=30)
+AT_ONCE = 1000
 
 
 def enter(books: Books, entry: Mapping[str, Any], now: datetime) -> Json:
-    """Raises Refused."""
+    """With a `document` it comes from Order Entry, where that is what the document is called. Raises Refused."""
     today = now.date()
     filled = {"date": today.isoformat(), "due": (today + CREDIT_DAYS).isoformat(), "customer": "CUST-001", **entry}
     lines = entry.get("lines") or [{}]
     payload = {**_payload(books, {**filled, "lines": lines}), **({"state": "draft"} if entry.get("draft") else {})}
-    return invoicing.create(books, payload, now)
+    made = invoicing.create(books, payload, now)
+    if not entry.get("document"):
+        return made
+    return invoicing.keep(books, {**made, **_document(books, entry["document"])}, now)
 
 
-def enter_many(books: Books, entry: Mapping[str, Any], count: int, now: datetime) -> int:
+def _document(books: Books, id: str) -> Json:
+    key = str(books.take_key(DOCUMENT))
+    return {"moduleKey": ORDER_ENTRY, "salesDocument": {"key": key, "id": id, "href": f"/objects/{DOCUMENT}/{key}"}}
+
+
+def enter_many(books: Books, entry: Mapping[str, Any], count: int, clock: Clock) -> int:
     """As many as asked, all alike but for number and reference, with no check after the first one. Raises Refused."""
-    first = enter(books, entry, now)
+    first = enter(books, entry, clock())
     pattern = f"{entry.get('reference') or 'BULK'}-{{:06}}"
-    for n in range(2, count + 1):
-        invoicing.copy(books, first, f"{first['invoiceNumber']}/{n}", pattern.format(n), now)
+    for start in range(2, count + 1, AT_ONCE):
+        places = range(start, min(start + AT_ONCE, count + 1))
+        names = [(f"{first['invoiceNumber']}/{n}", pattern.format(n)) for n in places]
+        invoicing.copies(books, first, names, clock)
     return count
 
 
 def edit(books: Books, key: str, changes: Mapping[str, Any], now: datetime) -> Json:
-    """Lines that are named by their `key` are changed, others added; `delete` takes one away. Raises Refused."""
-    return invoicing.change(books, key, _payload(books, changes), now)
+    """Lines that are named by their `key` are changed, others added; `delete` takes one away. Raises Refused.
+
+    Of an invoice from Order Entry it is the document that is changed.
+    """
+    from_document = invoicing.existing(books, key).get("moduleKey") == ORDER_ENTRY
+    work = invoicing.rewrite if from_document else invoicing.change
+    return work(books, key, _payload(books, changes), now)
 
 
 def pay(books: Books, key: str, given: Mapping[str, Any], now: datetime) -> Json:

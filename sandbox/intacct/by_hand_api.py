@@ -36,7 +36,7 @@ def enter_invoice() -> tuple[Response, int]:
     count = entry.pop("count", None)
     with sandbox().store.transaction():
         if count is not None:
-            return jsonify({"entered": enter_many(books, entry, int(count), sandbox().now())}), 201
+            return jsonify({"entered": enter_many(books, entry, int(count), sandbox().clock)}), 201
         return jsonify(invoice_report(enter(books, entry, sandbox().now()))), 201
 
 

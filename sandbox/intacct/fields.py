@@ -69,6 +69,7 @@ def one_of(*allowed: str) -> Check:
 AUDIT: Fields = {"createdDateTime": read_only, "modifiedDateTime": read_only}
 REFERENCE: Fields = {"key": text(), "id": text(), "name": read_only, "href": read_only}
 ENTITY_REFERENCE: Fields = {"key": read_only, "id": read_only, "name": read_only, "href": read_only}
+DOCUMENT: Fields = {"key": read_only, "id": read_only, "href": read_only}
 TAX_ENTRY: Fields = {
     "key": read_only,
     "id": read_only,
@@ -117,6 +118,7 @@ INVOICE: Fields = {
     "customer": REFERENCE,
     "term": REFERENCE,
     "taxSolution": REFERENCE,
+    "salesDocument": DOCUMENT,
     "invoiceSummary": {"key": text(), "id": text(), "glPostingDate": day, "isSummaryOpen": read_only},
     "lines": [LINE],
     "entity": ENTITY_REFERENCE,

@@ -1,10 +1,11 @@
 """What can happen to an invoice: created, changed, submitted, paid, reversed, deleted; each in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from sandbox.clock import Clock
 from sandbox.intacct import fields
 from sandbox.intacct.answers import Json, Problem, Refused, failed, invalid_payload, not_found, wrong
 from sandbox.intacct.books import Books
@@ -29,6 +30,7 @@ def create(books: Books, payload: Json, now: datetime, idempotency_key: str | No
     invoice = {
         "recordType": "ri",
         "moduleKey": "accountsReceivable",
+        "salesDocument": None,
         "invoiceNumber": first_number(books, given, contents["customer"]["id"], draft=draft),
         "state": DRAFT if draft else POSTED,
         **contents,
@@ -38,14 +40,33 @@ def create(books: Books, payload: Json, now: datetime, idempotency_key: str | No
     return books.add(INVOICE, _settled(_keyed(books, invoice)), now)
 
 
-def copy(books: Books, invoice: Json, number: str, reference: str, now: datetime) -> Json:
-    """A new invoice that is like another one."""
+def like(invoice: Json, number: str, reference: str, line_key: int) -> Json:
+    """A new invoice that is like another one, its lines' keys counted from one."""
     lines = [
-        {**line, "key": None, "taxEntries": [dict(each) for each in line["taxEntries"]]} for line in invoice["lines"]
+        {**line, "key": str(key), "id": str(key), "taxEntries": [dict(each) for each in line["taxEntries"]]}
+        for key, line in enumerate(invoice["lines"], line_key)
     ]
-    like = {name: value for name, value in invoice.items() if name not in ("key", "id")}
-    new = {**like, "invoiceNumber": number, "referenceNumber": reference, "lines": lines}
-    return books.add(INVOICE, _keyed(books, new), now)
+    kept = {name: value for name, value in invoice.items() if name not in ("key", "id")}
+    return {**kept, "invoiceNumber": number, "referenceNumber": reference, "lines": lines}
+
+
+def copies(books: Books, invoice: Json, names: Sequence[tuple[str, str]], clock: Clock) -> list[Json]:
+    """New invoices that are like another one but for number and reference, unchecked."""
+    size = len(invoice["lines"])
+    first = books.take_keys(INVOICE_LINE, size * len(names))
+    new = [like(invoice, *name, first + n * size) for n, name in enumerate(names)]
+    return books.add_many(INVOICE, new, clock)
+
+
+def rewrite(books: Books, key: str, patch: Json, now: datetime) -> Json:
+    """What follows from a change of the document in Order Entry: its invoice is deleted, and another one made.
+
+    Raises Refused.
+    """
+    changed = change(books, key, patch, now)
+    books.remove(INVOICE, key)
+    own = books.at(changed["entity"]["id"])
+    return copies(own, changed, [(changed["invoiceNumber"], changed["referenceNumber"])], lambda: now)[0]
 
 
 def change(books: Books, key: str, patch: Json, now: datetime) -> Json:

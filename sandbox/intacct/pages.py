@@ -20,7 +20,7 @@ Page = str | tuple[str, int] | AnyResponse
 SHOWN = 200
 NEW_LINES = 3
 NEW_LINE = {"account": "4000", "label": "Services", "tax_detail": by_hand.STANDARD_RATE}
-ENTRY_WORDS = ("customer", "date", "due", "number", "reference", "description", "draft")
+ENTRY_WORDS = ("customer", "date", "due", "number", "reference", "description", "draft", "document")
 GENERIC_CODE = "unableToCreateRecordError"
 TOP_LEVEL = "top"
 
@@ -117,12 +117,12 @@ def _change(key: str, deed: str, given: Mapping[str, Any]) -> Page:
     books, found = _held(key)
     try:
         with sandbox().store.transaction():
-            by_hand.DEEDS[deed](books.at(found["entity"]["id"]), key, given, sandbox().now())
+            done = by_hand.DEEDS[deed](books.at(found["entity"]["id"]), key, given, sandbox().now())
     except Refused as refusal:
         return _invoice_page(key, request.form, plain_texts(refusal)), refusal.status
     if deed == "delete":
         return redirect(url_for(".invoices", company=books.company_id), 303)
-    return redirect(url_for(".invoice", key=key), 303)
+    return redirect(url_for(".invoice", key=done["key"]), 303)
 
 
 def _invoice_page(key: str, typed: Mapping[str, str], problems: Sequence[str]) -> str:

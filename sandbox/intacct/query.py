@@ -28,6 +28,7 @@ REAL_COLUMNS = {
     "referenceNumber": "reference",
     "customer.id": "customer",
     "state": "state",
+    "invoiceDate": "day",
 }
 
 
@@ -130,8 +131,8 @@ def _order(given: Any, kind: str, column_of: Any) -> str:
         if way not in ("asc", "desc"):
             raise refused("orderBy is an array of objects such as {“invoiceDate”: “asc”}", "/orderBy")
         parts.append(f"{column_of(name).sql} {way.upper()}")
-    last = "intacct_record.key, line.key" if kind == INVOICE_LINE else "intacct_record.key"
-    return ", ".join([*parts, last])
+    last = "intacct_record.key ASC, line.key" if kind == INVOICE_LINE else "intacct_record.key ASC"
+    return ", ".join([*parts, *((last,) if last not in parts else ())])
 
 
 def _column(books: Books, kind: str, name: str, *, case_sensitive: bool = True) -> Column:

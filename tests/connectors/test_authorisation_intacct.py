@@ -29,7 +29,7 @@ from tests.books import INTACCT, Sandbox
 from tests.conftest import CALLBACK as CALLBACK_URL
 from tests.conftest import set_up_intacct
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.thorough]
 
 PAGE = "/settings/connector/"
 QUERY = f"POST {INTACCT}/services/core/query"

@@ -24,7 +24,7 @@ from invoices.models import Client, Invoice, Push
 from tests.books import COMPOSITE, INTACCT, INTACCT_INVOICES, Sandbox
 from tests.conftest import draft_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.thorough]
 
 Json = dict[str, Any]
 SWITCHES: dict[str, tuple[object, ...]] = {

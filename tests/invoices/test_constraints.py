@@ -24,6 +24,7 @@ from invoices.models import (
     InvoiceLine,
     Item,
     Property,
+    Pull,
     Push,
     PushAttempt,
     PushBatch,
@@ -150,6 +151,11 @@ def two_attempts_counted_alike(s: Stage) -> None:
     s.attempt(1)
 
 
+def two_tokens_for_one_document(s: Stage) -> None:
+    for token in ("one", "two"):
+        remote_of(s.invoice, s.connection, s.now, remote_id=token, document_id="SO-7")
+
+
 def two_members_in_one_place(s: Stage) -> None:
     batch = PushBatch.objects.create(connection=s.connection, key="k", payload_hash="h", began_at=s.now)
     for push in (s.push, s.another()):
@@ -175,29 +181,35 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "invoices_invoice_number": [two_invoices_of_one_number],
     "invoices_invoice_uuid": [lambda s: Invoice.objects.filter(pk=s.another().invoice_id).update(uuid=s.invoice.uuid)],
     "invoice_total_is_net_and_tax": [invoice_changed(total=Decimal("204.01"))],
-    "invoice_is_not_negative": [
+    "invoice_of_ours_is_not_negative": [
         invoice_changed(net=-1, tax=0, total=-1),
         invoice_changed(net=1, tax=-1, total=0),
     ],
-    "invoice_due_not_before_its_date": [invoice_changed(due_date=date(2026, 11, 1))],
+    "invoice_of_ours_is_not_due_before_its_date": [invoice_changed(due_date=date(2026, 11, 1))],
     "invoice_past_draft_has_a_number": [invoice_changed(number=None)],
     "invoice_is_frozen_from_approval_on": [
         invoice_changed(frozen=None),
         invoice_changed(approved_at=None),
         invoice_changed(status="DRAFT"),
         invoice_changed(status="SENT", frozen=None),
-        invoice_changed(status="PAID"),
+        invoice_changed(status="PAID", frozen=None),
+        invoice_changed(origin="IMPORTED", status="APPROVED"),
     ],
+    "invoice_of_ours_has_an_author": [invoice_changed(created_by=None)],
     "line_one_at_each_position": [two_lines_at_one_position],
     "line_total_is_net_and_tax": [line_changed(total=Decimal("204.01"))],
-    "line_quantity_is_positive": [line_changed(quantity=0), line_changed(quantity=Decimal("-1"))],
-    "line_is_not_negative": [
+    "line_of_ours_has_a_quantity": [line_changed(quantity=0), line_changed(quantity=Decimal("-1"))],
+    "line_of_ours_is_not_negative": [
         line_changed(unit_price=-1),
         line_changed(discount_percent=-1),
         line_changed(discount_percent=Decimal("100.01")),
     ],
     "view_choice_one_a_page": [two_choices_for_one_page],
     "remote_invoice_is_of_one_invoice": [one_token_for_two_invoices],
+    "remote_invoice_one_for_each_document": [two_tokens_for_one_document],
+    "pull_in_hand_has_begun": [
+        lambda s: Pull.objects.create(connection=s.connection, due_at=s.now, lease_until=s.now),
+    ],
     "remote_invoice_has_a_token": [lambda s: remote_of(s.invoice, s.connection, s.now, remote_id="")],
     "push_one_for_each_connection": [two_pushes_over_one_connection],
     "push_one_at_a_time_in_a_lane": [two_in_one_lane],

@@ -103,7 +103,7 @@ def set_up(page: Page) -> None:
 
 def number_from_42(page: Page) -> None:
     page.get_by_role("link", name="Incrementor Groups").first.click()
-    page.get_by_role("link", name="Invoices").last.click()
+    page.get_by_role("main").get_by_role("link", name="Invoices", exact=True).click()
     preview = page.locator("[data-number-preview]").first
     page.get_by_label("Starting position").fill("42")
     page.get_by_label("Prefix").fill("HV-")

@@ -26,7 +26,7 @@ from tests.journeys.intacct import (
     trips,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.books import Sandbox
 from tests.conftest import draft_for
 from tests.journeys.conftest import Crew
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.thorough]
 
 
 def click(invoice: Invoice, staff: User) -> Push:

@@ -20,6 +20,8 @@ import yaml
 from reflow.processes import Child, Processes, ProcessFailed, Program
 from reflow.servers import free_port, valkey_binary
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]

@@ -24,7 +24,7 @@ from reflow.pretend import SAGE_ADDRESSES, SANDBOX_SIGN_INS
 from reflow.processes import Command, Processes, began
 from reflow.servers import UNSHARE, free_port, place_of_nobody, start_postgres
 
-pytestmark = pytest.mark.installation
+pytestmark = [pytest.mark.installation, pytest.mark.thorough]
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")

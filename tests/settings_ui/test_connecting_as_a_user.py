@@ -15,7 +15,15 @@ from tests.books import Sandbox
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/connector/"
 SYNC = f"{PAGE}sync/"
-AS_THEY_ARE = {"create_as": "CREATED", "numbers": "PLATFORM", "account_labels": "OFF", "sync_from": ""}
+AS_THEY_ARE = {
+    "create_as": "CREATED",
+    "numbers": "PLATFORM",
+    "account_labels": "OFF",
+    "sync_from": "",
+    "direction": "BOTH",
+    "read_back": "on",
+    "sync_every": "15",
+}
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ from incrementors.models import Group
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/connector/sync/"
-AS_THEY_ARE = {"create_as": "CREATED", "numbers": "OURS", "sync_from": ""}
+AS_THEY_ARE = {
+    **{"create_as": "CREATED", "numbers": "OURS", "sync_from": ""},
+    **{"direction": "EXPORT", "read_back": "on", "sync_every": "15"},
+}
 
 
 @pytest.fixture
@@ -22,7 +25,9 @@ def test_each_setting_says_what_it_does_to_the_next_invoice(desk: Browser, conne
     page = desk.get(PAGE).text
     for label in ("Create invoices as", "Create line items in Sage", "Send on approval", "Whose number", "Sync from"):
         assert label in page
-    assert "Invoices dated before this day are not sent." in page
+    for label in ("Invoice direction", "Read back payments and voids", "How often"):
+        assert label in page
+    assert "Invoices dated before this day are neither sent nor brought in." in page
 
 
 def test_what_was_chosen_is_kept_and_shown_on_the_connector_page(desk: Browser, connection: Connection) -> None:
@@ -39,7 +44,15 @@ def test_what_was_chosen_is_kept_and_shown_on_the_connector_page(desk: Browser, 
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("create_as", "PAID"), ("numbers", ""), ("sync_from", "31 February"), ("sync_from", "\x00")]
+    ("field", "value"),
+    [
+        ("create_as", "PAID"),
+        ("numbers", ""),
+        ("direction", "IMPORT"),
+        ("sync_every", "0"),
+        ("sync_from", "31 February"),
+        ("sync_from", "\x00"),
+    ],
 )
 def test_what_is_no_choice_comes_back_in_words_and_changes_nothing(
     desk: Browser, connection: Connection, field: str, value: str

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.django_db
 PAGE = "/settings/connector/"
 SYNC = f"{PAGE}sync/"
 NOWHERE = "http://127.0.0.1:1"
-AS_THEY_ARE = {"create_as": "CREATED", "numbers": "PLATFORM", "account_labels": "OFF", "sync_from": ""}
+AS_THEY_ARE = {
+    "create_as": "CREATED",
+    "numbers": "PLATFORM",
+    "account_labels": "OFF",
+    "sync_from": "",
+    "direction": "BOTH",
+    "read_back": "on",
+    "sync_every": "15",
+}
 USERNAME = "xml_reflow@HARBOUR"
 
 

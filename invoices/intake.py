@@ -1,0 +1,325 @@
+"""What a page read from the books becomes here: our own invoices follow it, others are kept beside them, read-only.
+
+Called inside the transaction that also moves the cursor, so that a page is kept whole or not at all. Each invoice of
+the books is known by its token, so that one that comes again changes nothing, or by the document behind it, where the
+platform writes that anew under another token.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models.functions import Upper
+
+from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, RemoteStatus
+from connectors.models import Connection, RemoteLink
+from incrementors.models import Group
+from incrementors.services import hold_numbers, take_numbers
+from invoices.models import Client, Event, Invoice, InvoiceLine, PushAttempt
+from invoices.models import RemoteInvoice as Row
+
+STATUS = {
+    RemoteStatus.DRAFT: Invoice.Status.SENT,
+    RemoteStatus.OPEN: Invoice.Status.SENT,
+    RemoteStatus.PART_PAID: Invoice.Status.PART_PAID,
+    RemoteStatus.PAID: Invoice.Status.PAID,
+    RemoteStatus.VOID: Invoice.Status.VOID,
+}
+HAPPENED = {
+    Invoice.Status.SENT: "No longer paid in Sage: {due} is outstanding.",
+    Invoice.Status.PART_PAID: "Part paid in Sage: {due} is outstanding.",
+    Invoice.Status.PAID: "Paid in Sage.",
+    Invoice.Status.VOID: "Voided in Sage.",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Brought:
+    """How many invoices a page brought, and how many it changed."""
+
+    imported: int = 0
+    updated: int = 0
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is to be written in a few queries, once the whole page has been gone through."""
+
+    now: datetime
+    invoices: list[Invoice] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def note(self, invoice: Invoice, text: str) -> None:
+        self.events.append(Event(invoice=invoice, happened_at=self.now, actor=None, text=text[:300]))
+
+    def write(self) -> None:
+        Invoice.objects.bulk_update(self.invoices, ["status", "outstanding", *MIRRORED])
+        Row.objects.bulk_update(self.rows, ROW_FIELDS)
+        Event.objects.bulk_create(self.events)
+
+
+MIRRORED = ("issue_date", "due_date", "reference", "currency", "net", "tax", "total")
+ROW_FIELDS = [
+    *("remote_id", "number", "url", "total", "checked_at", "is_draft", "is_shown", "status", "recoded", "gone_at"),
+]
+
+
+def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime) -> Brought:
+    """A page of changes: what is linked follows, what is not is imported where the connection says so."""
+    options, kept = connection.options, Kept(now)
+    page = list({booked.document_id or booked.invoice.id: booked for booked in page}.values())  # the latest of each
+    known = _known(connection, page)
+    under_way = _under_way(connection, page)
+    strangers = []
+    for booked in page:
+        row = known.get(booked.invoice.id) or known.get(("document", booked.document_id))
+        if row is not None:
+            _follow(row, booked, kept)
+        elif options.imports and _is_to_come(booked, under_way):
+            strangers.append(booked)
+    _settle_numbers(kept.rows)
+    kept.write()
+    _import(connection, strangers, now)
+    return Brought(imported=len(strangers), updated=len(kept.rows))
+
+
+def _is_to_come(booked: BookedInvoice, under_way: set[str]) -> bool:
+    """A draft comes once it is released; what may be our own push just arriving is linked by the push."""
+    return booked.invoice.status is not RemoteStatus.DRAFT and booked.invoice.reference.upper() not in under_way
+
+
+def _known(connection: Connection, page: Sequence[BookedInvoice]) -> dict[object, Row]:
+    """The rows of what this page tells of, by token and by document."""
+    rows = Row.objects.filter(connection=connection).select_related("invoice")
+    documents = [booked.document_id for booked in page if booked.document_id]
+    known: dict[object, Row] = {("document", row.document_id): row for row in rows.filter(document_id__in=documents)}
+    return known | {row.remote_id: row for row in rows.filter(remote_id__in=[one.invoice.id for one in page])}
+
+
+def _under_way(connection: Connection, page: Sequence[BookedInvoice]) -> set[str]:
+    """Our numbers among its references that may just be arriving there: the push itself links them."""
+    references = {booked.invoice.reference.upper() for booked in page if booked.invoice.reference}
+    attempts = PushAttempt.objects.filter(push__connection=connection, resolved_at=None)
+    numbers = attempts.alias(upper=Upper("push__invoice__number")).filter(upper__in=references)
+    return {str(number).upper() for number in numbers.values_list("push__invoice__number", flat=True)}
+
+
+def _follow(row: Row, booked: BookedInvoice, kept: Kept) -> None:
+    """One we know, as it now stands there; nothing is written for one that has not changed."""
+    before = _state(row)
+    invoice, theirs = row.invoice, booked.invoice
+    row.remote_id = theirs.id
+    if invoice.is_imported:
+        _mirror(invoice, booked)
+    else:
+        row.recoded = _recoded(row, booked.lines)
+    follow_status(row, theirs, kept)
+    if _state(row) != before or row.checked_at is None:
+        row.checked_at = kept.now
+        kept.rows.append(row)
+        kept.invoices.append(invoice)
+
+
+def _state(row: Row) -> tuple[object, ...]:
+    fields = [name for name in ROW_FIELDS if name != "checked_at"]
+    invoice = row.invoice
+    mirrored = (invoice.status, invoice.outstanding, *(getattr(invoice, name) for name in MIRRORED))
+    return (*(getattr(row, name) for name in fields), *mirrored)
+
+
+def follow_status(row: Row, theirs: RemoteInvoice, kept: Kept) -> None:
+    """Status, what is outstanding, number and total as the platform tells them; a change of status is noted."""
+    invoice = row.invoice
+    row.status, row.total, row.url, row.gone_at = theirs.status, theirs.total, theirs.url or row.url, None
+    row.is_draft = theirs.status is RemoteStatus.DRAFT
+    if theirs.number and theirs.number != row.number:
+        kept.note(invoice, f"Sage's number is {theirs.number}.")
+        row.number = theirs.number
+    status = STATUS[theirs.status]
+    due = theirs.outstanding if theirs.outstanding is not None else invoice.outstanding
+    invoice.outstanding = Decimal(0) if status == Invoice.Status.VOID else due
+    if status != invoice.status:
+        kept.note(invoice, HAPPENED[status].format(due=f"{invoice.outstanding:,.2f} {invoice.currency}"))
+        invoice.status = status
+
+
+def _recoded(row: Row, lines: Sequence[BookedLine]) -> list[list[object]]:
+    """The lines that a person there put on another account; that is theirs to do, so it is shown and no more."""
+    attempt = PushAttempt.objects.filter(push__remote=row).exclude(document=None).order_by("-n").first()
+    sent = [line["account_id"] for line in (attempt.document or {}).get("lines", ())] if attempt else []
+    pairs = zip(sent, lines, strict=False)
+    return [[place, line.account] for place, (ours, line) in enumerate(pairs, start=1) if line.account_id != ours]
+
+
+def _mirror(invoice: Invoice, booked: BookedInvoice) -> None:
+    """An imported invoice is what the books hold, nothing else."""
+    lines = _lines(invoice, booked.lines)
+    _put(invoice, booked)
+    shown = [(line.description, line.net, line.tax, line.nominal_code, line.quantity) for line in lines]
+    if shown != list(invoice.lines.values_list("description", "net", "tax", "nominal_code", "quantity")):
+        invoice.lines.all().delete()
+        InvoiceLine.objects.bulk_create(lines)
+
+
+def _put(invoice: Invoice, booked: BookedInvoice) -> None:
+    invoice.issue_date, invoice.due_date = booked.invoice.issue_date, booked.due_date
+    invoice.reference, invoice.currency = booked.invoice.reference[:50], booked.currency
+    invoice.net, invoice.tax, invoice.total = booked.net, booked.tax, booked.net + booked.tax
+
+
+def _lines(invoice: Invoice, lines: Iterable[BookedLine]) -> list[InvoiceLine]:
+    return [
+        InvoiceLine(
+            invoice=invoice,
+            position=position,
+            description=line.description[:1000],
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            nominal_code=line.account[:80],
+            discount=Decimal(0),
+            net=line.net,
+            tax=line.tax,
+            total=line.net + line.tax,
+        )
+        for position, line in enumerate(lines, start=1)
+    ]
+
+
+def _import(connection: Connection, strangers: Sequence[BookedInvoice], now: datetime) -> None:
+    """Invoices raised over there, each with a client and a number of ours; the numbers are taken last."""
+    if not strangers:
+        return
+    clients = _clients(connection, strangers, now)
+    invoices = [_invoice(booked, clients[booked.invoice.client_id], now) for booked in strangers]
+    hold_numbers(key=Group.INVOICES)  # an invoice just being created may be given a number that comes in here
+    holders = [invoice.uuid for invoice in invoices]
+    numbers = take_numbers(key=Group.IMPORTED, holders=holders, now=now, known_elsewhere=platform_numbers)
+    for invoice, number in zip(invoices, numbers, strict=True):
+        invoice.number, invoice.number_prefix = number.text, number.prefix
+    Invoice.objects.bulk_create(invoices)
+    rows = [_row(connection, invoice, one, now) for invoice, one in zip(invoices, strangers, strict=True)]
+    _show_once(rows)
+    Row.objects.bulk_create(rows)
+    pairs = zip(invoices, strangers, strict=True)
+    InvoiceLine.objects.bulk_create([line for invoice, one in pairs for line in _lines(invoice, one.lines)])
+    text = f"Imported from {connection.company_name}."
+    Event.objects.bulk_create([Event(invoice=one, happened_at=now, actor=None, text=text[:300]) for one in invoices])
+
+
+def _invoice(booked: BookedInvoice, client_id: int, now: datetime) -> Invoice:
+    invoice = Invoice(
+        uuid=uuid.uuid4(),
+        origin=Invoice.Origin.IMPORTED,
+        status=STATUS[booked.invoice.status],
+        client_id=client_id,
+        created_at=now,
+    )
+    _put(invoice, booked)
+    due = booked.invoice.outstanding if booked.invoice.outstanding is not None else invoice.total
+    invoice.outstanding = Decimal(0) if invoice.status == Invoice.Status.VOID else due
+    return invoice
+
+
+def _row(connection: Connection, invoice: Invoice, booked: BookedInvoice, now: datetime) -> Row:
+    theirs = booked.invoice
+    return Row(
+        invoice=invoice,
+        connection=connection,
+        remote_id=theirs.id,
+        number=theirs.number,
+        url=theirs.url,
+        total=theirs.total,
+        linked_at=now,
+        checked_at=now,
+        status=theirs.status,
+        document_id=booked.document_id,
+    )
+
+
+def _clients(connection: Connection, strangers: Sequence[BookedInvoice], now: datetime) -> dict[str, int]:
+    """Their customers -> our clients: linked before, else the only one of that name not linked yet, else a new one."""
+    names = {booked.invoice.client_id: booked.invoice.client_name for booked in strangers}
+    links = RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.CLIENT)
+    linked = dict(links.filter(remote_id__in=names).values_list("remote_id", "local_key"))
+    ids = {str(key): pk for key, pk in Client.objects.filter(uuid__in=linked.values()).values_list("uuid", "pk")}
+    found = {remote_id: ids[key] for remote_id, key in linked.items() if key in ids}
+    for remote_id in [each for each in names if each not in found]:
+        client = _client_named(names[remote_id] or remote_id, links)
+        found[remote_id] = client.pk
+        RemoteLink.objects.update_or_create(
+            connection=connection,
+            kind=RemoteLink.Kind.CLIENT,
+            remote_id=remote_id,
+            defaults={"local_key": str(client.uuid), "remote_name": names[remote_id], "linked_at": now},
+        )
+    return found
+
+
+def _client_named(name: str, links: object) -> Client:
+    same = list(Client.objects.filter(name__iexact=name[:100])[:20])
+    taken = set(links.filter(local_key__in=[str(one.uuid) for one in same]).values_list("local_key", flat=True))  # type: ignore[attr-defined]
+    free = [one for one in same if str(one.uuid) not in taken]
+    return free[0] if len(free) == 1 else Client.objects.create(name=name[:100])
+
+
+def platform_numbers(texts: Collection[str]) -> set[str]:
+    """Which of these, in upper case, a platform has given to any invoice."""
+    found = Row.objects.alias(upper=Upper("number")).filter(upper__in=texts)
+    return {number.upper() for number in found.values_list("number", flat=True)}
+
+
+def _settle_numbers(rows: Sequence[Row]) -> None:
+    """Rows whose number has come or changed show it only where nobody else does."""
+    if any(row.number and not row.is_draft for row in rows):
+        hold_numbers(key=Group.INVOICES)
+        _show_once(rows)
+
+
+def _show_once(rows: Sequence[Row]) -> None:
+    """No two invoices show one number: where another was given it first, this one goes on showing its own."""
+    texts = {row.number.upper() for row in rows if row.number}
+    ours = Invoice.objects.alias(upper=Upper("number")).filter(upper__in=texts)
+    given = {str(number).upper(): pk for number, pk in ours.values_list("number", "pk")}
+    theirs = Row.objects.filter(is_shown=True).alias(upper=Upper("number")).filter(upper__in=texts)
+    shown = {number.upper(): pk for number, pk in theirs.values_list("number", "invoice_id")}
+    for row in rows:
+        text = row.number.upper()
+        others = {given.get(text), shown.get(text)} - {None, row.invoice.pk}
+        row.is_shown = not others
+        if row.is_shown and text:
+            shown[text] = row.invoice.pk
+
+
+def refresh(rows: Sequence[Row], found: Iterable[RemoteInvoice], *, now: datetime) -> int:
+    """Open invoices read again: what became of each; how many changed."""
+    kept, by_id = Kept(now), {row.remote_id: row for row in rows}
+    for theirs in found:
+        row = by_id.get(theirs.id)
+        if row is not None:
+            before = _state(row)
+            follow_status(row, theirs, kept)
+            if _state(row) != before:
+                kept.rows.append(row)
+                kept.invoices.append(row.invoice)
+    _settle_numbers(kept.rows)
+    for row in kept.rows:
+        row.checked_at = now
+    kept.write()
+    Row.objects.filter(pk__in=[row.pk for row in rows]).update(checked_at=now)
+    return len(kept.rows)
+
+
+def mark_gone(rows: Sequence[Row], *, now: datetime) -> int:
+    """Deleted over there: void here, with the reason; its token and number stay on record."""
+    kept = Kept(now)
+    for row in rows:
+        row.gone_at, row.status = now, RemoteStatus.VOID
+        row.invoice.status, row.invoice.outstanding = Invoice.Status.VOID, Decimal(0)
+        kept.note(row.invoice, f"Deleted in Sage, where it was {row.number or row.remote_id}.")
+        kept.rows.append(row)
+        kept.invoices.append(row.invoice)
+    kept.write()
+    return len(rows)
