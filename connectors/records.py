@@ -163,6 +163,7 @@ class BookedLine:
     unit_price: Decimal
     net: Decimal
     tax: Decimal
+    discount: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

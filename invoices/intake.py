@@ -77,7 +77,8 @@ def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime
     for booked in page:
         row = known.get(booked.invoice.id) or known.get(("document", booked.document_id))
         if row is not None:
-            _follow(row, booked, kept)
+            if options.reads_back or row.invoice.is_imported:
+                _follow(row, booked, kept)
         elif options.imports and _is_to_come(booked, under_way):
             strangers.append(booked)
     _settle_numbers(kept.rows)
@@ -158,8 +159,10 @@ def _mirror(invoice: Invoice, booked: BookedInvoice) -> None:
     """An imported invoice is what the books hold, nothing else."""
     lines = _lines(invoice, booked.lines)
     _put(invoice, booked)
-    shown = [(line.description, line.net, line.tax, line.nominal_code, line.quantity) for line in lines]
-    if shown != list(invoice.lines.values_list("description", "net", "tax", "nominal_code", "quantity")):
+    compared = ("description", "quantity", "discount", "net", "tax", "nominal_code")
+    if [tuple(getattr(line, name) for name in compared) for line in lines] != list(
+        invoice.lines.values_list(*compared)
+    ):
         invoice.lines.all().delete()
         InvoiceLine.objects.bulk_create(lines)
 
@@ -179,7 +182,7 @@ def _lines(invoice: Invoice, lines: Iterable[BookedLine]) -> list[InvoiceLine]:
             quantity=line.quantity,
             unit_price=line.unit_price,
             nominal_code=line.account[:80],
-            discount=Decimal(0),
+            discount=line.discount,
             net=line.net,
             tax=line.tax,
             total=line.net + line.tax,

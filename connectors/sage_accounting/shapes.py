@@ -152,6 +152,7 @@ def _booked_line(row: Mapping[str, Any]) -> BookedLine:
         unit_price=_amount(row, "unit_price"),
         net=_amount(row, "net_amount"),
         tax=_amount(row, "tax_amount"),
+        discount=_amount(row, "discount_amount"),
     )
 
 

@@ -328,6 +328,19 @@ def test_our_own_push_coming_back_is_followed_and_never_imported(
     assert not Number.objects.filter(group="IMPORTED").exists()
 
 
+def test_with_read_back_off_our_own_stay_as_they_are_and_imported_ones_follow(
+    books: Books, wired: Connection, new_push: NewPush
+) -> None:
+    Connection.objects.update(sync_settings={"read_back": "OFF"})
+    push = new_push("SENT")
+    assert push.remote
+    books.invoices = [booked(1, id=push.remote.remote_id), booked(2)]
+    read(wired)
+    paid = {"status": RemoteStatus.PAID, "outstanding": Decimal(0)}
+    changed(books, wired, booked(1, id=push.remote.remote_id, **paid), booked(2, **paid))
+    assert dict(Invoice.objects.values_list("origin", "status")) == {"OWN": "SENT", "IMPORTED": "PAID"}
+
+
 @pytest.mark.parametrize("state", ["SENDING", "UNKNOWN"])
 def test_a_push_that_may_just_be_arriving_is_left_to_itself(
     books: Books, wired: Connection, new_push: NewPush, state: str

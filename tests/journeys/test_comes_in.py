@@ -20,13 +20,14 @@ from connectors.services import live_connection, set_sync_settings
 from incrementors.models import Group, Number
 from invoices import intake, parting, pull, services, tasks
 from invoices import push as worker
-from invoices.models import Client, Event, Invoice, InvoiceLine, Pull, Push
+from invoices.models import Client, Event, Invoice, InvoiceLine, Pull, Push, TaxRate
 from invoices.models import RemoteInvoice as Row
 from reflow.processes import wait_until
 from tests.books import COMPOSITE, INTACCT, INVOICES, Sandbox
-from tests.conftest import authorise, authorise_intacct
+from tests.conftest import authorise, authorise_intacct, draft_for, line, set_up_intacct
+from tests.invoices.test_pull import STEPS, Killed, dies
 from tests.journeys.conftest import Crew
-from tests.journeys.intacct import csv_rows, everywhere, numbers_shown, send
+from tests.journeys.intacct import condition, csv_rows, everywhere, numbers_shown, send
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 11, 2)
@@ -48,6 +49,7 @@ class Platform:
     words: tuple[str, str, str]  # a line's description, account and amount
     voids: str
     releases: str
+    customer_of: Callable[[Deed], Deed]  # what to enter, so that another one has the same customer
     recoded: Callable[[Deed, str], Deed]  # its line, as a person puts it on another account
     account_of: Callable[[Deed], str]
     list_call: str
@@ -68,6 +70,7 @@ PLATFORMS = {
         words=("description", "nominal_code", "unit_price"),
         voids="void",
         releases="release",
+        customer_of=lambda theirs: {"contact_name": None, "contact_id": theirs["contact_id"]},
         recoded=lambda line, code: {
             "description": line["description"],
             "quantity": "2",
@@ -91,6 +94,7 @@ PLATFORMS = {
         words=("memo", "account", "amount"),
         voids="reverse",
         releases="submit",
+        customer_of=lambda theirs: {"customer": theirs["customer"]["id"]},
         recoded=lambda line, code: {"key": line["key"], "account": code},
         account_of=lambda line: str(line["glAccount"]["id"]),
         list_call=f"POST {INTACCT}/services/core/query",
@@ -153,7 +157,7 @@ class Books:
     def here(self, theirs: Deed) -> Invoice:
         return Invoice.objects.get(remotes__remote_id=self.token(theirs), remotes__connection=self.connection)
 
-    def now(self, theirs: Deed) -> tuple[str, Decimal]:
+    def now(self, theirs: Deed) -> tuple[str, Decimal | int]:
         """What it is here, after a sync: status and what is outstanding."""
         self.sync()
         invoice = self.here(theirs)
@@ -210,7 +214,7 @@ def test_each_comes_once_however_often_the_books_are_read(books: Books) -> None:
     assert books.sync().imported == 5
     numbers = dict(Row.objects.values_list("remote_id", "invoice__number"))
     assert set(numbers) == set(books.all())
-    assert sorted(numbers.values()) == [f"IMP-{n:05}" for n in range(1, 6)]
+    assert {*numbers.values()} == {f"IMP-{n:05}" for n in range(1, 6)}
     assert books.sync().imported == 0
     pull.restart(books.connection, now=timezone.now())
     again = books.sync()
@@ -307,6 +311,23 @@ def test_a_line_of_ours_put_on_another_account_there_is_shown_and_stays_there(
     assert not [call for call in sandbox.calls() if call["method"] in ("PUT", "PATCH", "DELETE")]
 
 
+@pytest.mark.parametrize("books", ["sage_intacct"], indirect=True)
+@pytest.mark.parametrize(
+    "changes", [{}, {"tax_solution": ""}, {"account_labels": "ON"}], ids=["", "tax-lines", "labels"]
+)
+def test_lines_of_ours_that_nobody_touched_are_never_said_to_be_re_coded(
+    books: Books, client_of_ours: Client, staff: User, now: datetime, changes: dict[str, str]
+) -> None:
+    condition(books.sandbox, use_account_labels="account_labels" in changes)
+    set_up_intacct(books.connection, now=now, **changes)
+    lines = (line("Gutters"), line("Handbook", tax_rate=TaxRate.objects.get(pk="ZERO")), line("Ladder"))
+    invoice = services.create_invoice(draft=draft_for(client_of_ours, *lines), actor=staff, now=now)
+    assert send(invoice, staff, now).state == Push.State.SENT
+    books.sync()
+    assert Row.objects.get().recoded == []
+    assert Invoice.objects.get().outstanding == invoice.total
+
+
 def test_a_draft_of_ours_gets_its_number_once_it_is_released_there(
     books: Books, invoice: Invoice, staff: User, now: datetime
 ) -> None:
@@ -319,6 +340,37 @@ def test_a_draft_of_ours_gets_its_number_once_it_is_released_there(
     assert books.now(theirs) == ("SENT", Decimal("204.00"))
     row = Row.objects.get()
     assert (row.is_draft, row.number, row.is_shown) == (False, books.number(released), True)
+
+
+def test_one_raised_there_for_a_customer_of_ours_is_our_client_s(
+    books: Books, invoice: Invoice, staff: User, now: datetime
+) -> None:
+    ours = sent_from_here(books, invoice, staff)
+    theirs = books.enter(**books.platform.customer_of(ours))
+    assert books.sync().imported == 1
+    assert books.here(theirs).client == invoice.client
+    assert Client.objects.count() == 1
+
+
+def test_what_was_passed_over_comes_once_it_is_wanted_and_only_from_the_day_on_that_was_set(
+    books: Books, invoice: Invoice, staff: User, now: datetime
+) -> None:
+    books.settings(direction="EXPORT")
+    old, new = books.enter(date="2026-10-30"), books.enter()
+    send(invoice, staff, now)
+    ours = next(one for token, one in books.all().items() if token not in map(books.token, (old, new)))
+    books.pay(ours, "204.00")
+    assert books.now(ours) == ("PAID", 0)
+    assert imported() == 0
+    books.settings(direction="BOTH", sync_from="2026-11-01")
+    pull.restart(books.connection, now=timezone.now())
+    assert books.sync().imported == 1
+    assert books.here(new).status == "SENT"
+    books.settings(sync_from="")
+    pull.restart(books.connection, now=timezone.now())
+    assert books.sync().imported == 1
+    assert books.here(old).status == "SENT"
+    assert (imported(), Row.objects.count()) == (2, 3)
 
 
 # What becomes of them ------------------------------------------------------------------------------------------
@@ -443,6 +495,55 @@ def test_books_that_change_while_they_are_read_lose_nothing(books: Books, monkey
     assert Group.objects.get(pk="IMPORTED").next_value == 22
 
 
+@pytest.mark.thorough
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize(("target", "when"), STEPS, ids=[f"{when} {target}" for target, when in STEPS])
+def test_a_reading_of_real_pages_that_dies_at_any_step_ends_with_the_same_rows(
+    books: Books, monkeypatch: pytest.MonkeyPatch, target: str, when: str
+) -> None:
+    for n in range(8):
+        books.enter(reference=f"PO-{n}")
+    with monkeypatch.context() as deadly:
+        dies(deadly, target, when, at=2 if target.startswith("invoices.intake") else 1)
+        with pytest.raises(Killed):
+            books.sync()
+    Pull.objects.update(lease_until=None)
+    books.sync()
+    assert dict(Row.objects.values_list("remote_id", "number")) == {
+        token: books.number(theirs) for token, theirs in books.all().items()
+    }
+    assert sorted(str(one.number) for one in Invoice.objects.all()) == [f"IMP-{n:05}" for n in range(1, 9)]
+    assert (InvoiceLine.objects.count(), Event.objects.count(), Client.objects.count()) == (8, 8, 1)
+    assert Group.objects.get(pk="IMPORTED").next_value == 9
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_disconnect_in_the_middle_of_a_reading_ends_it_and_reconnected_it_goes_on(
+    books: Books, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, admin: User, now: datetime
+) -> None:
+    for n in range(8):
+        books.enter(reference=f"PO-{n}")
+    take = intake.take
+
+    def meanwhile(*args: Any, **kwargs: Any) -> intake.Brought:
+        brought = take(*args, **kwargs)
+        monkeypatch.setattr(intake, "take", take)
+        parting.disconnect(books.connection, actor=admin, now=now)
+        return brought
+
+    monkeypatch.setattr(intake, "take", meanwhile)
+    pull.request(books.connection, now=timezone.now())
+    assert pull.read(books.connection.pk, now=timezone.now()) is False
+    books.connection.refresh_from_db()
+    assert books.connection.state == Connection.State.DISCONNECTED
+    assert imported() <= 3
+    books.connection = books.platform.authorise(sandbox, admin, now)
+    books.settings(direction="BOTH")
+    books.sync()
+    assert {*Row.objects.values_list("remote_id", flat=True)} == {*books.all()}
+    assert imported() == 8
+
+
 @pytest.fixture
 def other_thread() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1) as pool:
@@ -509,7 +610,7 @@ def test_a_worker_killed_in_the_middle_of_an_import_leaves_the_rest_to_another_a
     rows = dict(Row.objects.values_list("remote_id", "invoice__number"))
     assert set(rows) == set(books.all())
     assert before.items() <= rows.items()
-    assert sorted(rows.values()) == [f"IMP-{n:05}" for n in range(1, count + 1)]
+    assert {*rows.values()} == {f"IMP-{n:05}" for n in range(1, count + 1)}
     assert (imported(), InvoiceLine.objects.count(), Event.objects.count()) == (count, count, count)
     assert Group.objects.get(pk="IMPORTED").next_value == count + 1
     assert Client.objects.count() == 1
