@@ -155,6 +155,10 @@ class LineForm(forms.ModelForm):
                 }
             field.widget.attrs["aria-label"] = field.label
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """What was chosen among rows just read is not looked for again."""
+        return {*super()._get_validation_exclusions(), "item", "tax_rate"}  # type: ignore[misc]  # no stub has it
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from incrementors.models import Group
@@ -213,6 +215,15 @@ def test_a_line_left_as_it_came_and_a_removed_one_are_no_lines(desk: Browser, cl
 
 def test_two_hundred_lines_are_taken(desk: Browser, client_of_ours: Client) -> None:
     assert saved(desk, typed(client_of_ours, *[{}] * 200)).lines.count() == 200
+
+
+def test_fifty_lines_ask_the_database_as_often_as_one(client_of_ours: Client) -> None:
+    asked = []
+    for count in (1, 50):
+        with CaptureQueriesContext(connection) as queries:
+            assert lines_for(None, typed(client_of_ours, *[{}] * count)).is_valid()
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
 
 
 def test_two_hundred_and_one_lines_are_refused_in_words_and_kept(desk: Browser, client_of_ours: Client) -> None:
