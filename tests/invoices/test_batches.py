@@ -100,6 +100,7 @@ def carry(connection: Connection, now: datetime) -> None:
     worker.deliver(hand)
 
 
+@pytest.mark.thorough
 def test_a_hundred_go_in_four_calls_and_one_question_brings_their_numbers(
     queue: Queue, books: Books, wired: Connection
 ) -> None:

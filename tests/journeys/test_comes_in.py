@@ -29,7 +29,7 @@ from tests.invoices.test_pull import STEPS, Killed, dies
 from tests.journeys.conftest import Crew
 from tests.journeys.intacct import condition, csv_rows, everywhere, numbers_shown, send
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.thorough]
 DAY = date(2026, 11, 2)
 Deed = dict[str, Any]
 
@@ -495,7 +495,6 @@ def test_books_that_change_while_they_are_read_lose_nothing(books: Books, monkey
     assert Group.objects.get(pk="IMPORTED").next_value == 22
 
 
-@pytest.mark.thorough
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize(("target", "when"), STEPS, ids=[f"{when} {target}" for target, when in STEPS])
 def test_a_reading_of_real_pages_that_dies_at_any_step_ends_with_the_same_rows(
@@ -576,7 +575,6 @@ def test_two_syncs_at_once_are_one(books: Books, sandbox: Sandbox, other_thread:
     assert Group.objects.get(pk="IMPORTED").next_value == 4
 
 
-@pytest.mark.thorough
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_worker_killed_in_the_middle_of_an_import_leaves_the_rest_to_another_and_nothing_twice(
     crew: Crew, books: Books, sandbox: Sandbox

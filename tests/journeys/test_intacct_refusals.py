@@ -16,7 +16,7 @@ from tests.books import COMPOSITE, Sandbox
 from tests.conftest import set_up_intacct
 from tests.journeys.intacct import authorise, condition, held, link, send
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.thorough]
 PLACES = {"location": "LDN", "department": "OPS", "tax_solution": "United Kingdom - VAT"}
 
 

@@ -187,6 +187,7 @@ def test_the_matrix_leaves_no_address_out() -> None:
     assert sorted(MATRIX) == NAMES
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("who", WHO)
 def test_each_address_answers_each_role_as_the_matrix_says(
     who: str, path_of: Callable[[str], str], browser_of: Callable[[str], Browser]
