@@ -71,8 +71,8 @@ def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime
     """A page of changes: what is linked follows, what is not is imported where the connection says so."""
     options, kept = connection.options, Kept(now)
     page = list({booked.document_id or booked.invoice.id: booked for booked in page}.values())  # the latest of each
+    under_way = _under_way(connection, page)  # asked first: a push that ends between the two is then a row we know
     known = _known(connection, page)
-    under_way = _under_way(connection, page)
     strangers = []
     for booked in page:
         row = known.get(booked.invoice.id) or known.get(("document", booked.document_id))

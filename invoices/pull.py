@@ -20,6 +20,7 @@ from django.utils import timezone
 from connectors import services as connectors
 from connectors.interface import Changes, Connector, PlatformError, Reconnect, TryLater
 from connectors.models import Connection
+from incrementors.services import NumberRefused
 from invoices import intake
 from invoices.intake import Brought
 from invoices.models import Invoice, Pull
@@ -101,6 +102,8 @@ def read(connection_id: UUID, *, now: datetime) -> bool:
         return _pause(reading)
     except PlatformError as error:
         _put_off(reading, error)
+    except NumberRefused as refused:
+        _put_off(reading, TryLater(str(refused)))
     except Overtaken:
         log.warning("Another worker reads by now.")
     return False

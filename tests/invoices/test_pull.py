@@ -26,7 +26,7 @@ from invoices import push as worker
 from invoices.models import Client, Event, Invoice, InvoiceLine, Pull, Push
 from invoices.models import RemoteInvoice as Row
 from invoices.standing import shown_number
-from tests.invoices.conftest import NewPush
+from tests.invoices.conftest import NewPush, remote_of
 
 pytestmark = pytest.mark.django_db
 MOMENT = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -348,6 +348,40 @@ def test_a_push_that_may_just_be_arriving_is_left_to_itself(
     new_push(state)
     books.invoices = [booked(1, reference="inv-00001"), booked(2)]
     assert read(wired).imported == 1
+
+
+def test_a_push_that_is_recorded_while_its_page_is_taken_is_followed_and_not_imported(
+    books: Books, wired: Connection, new_push: NewPush, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = new_push("SENDING")
+    books.invoices = [booked(1, reference="INV-00001")]
+
+    def recorded_after_the_first_question(name: str) -> None:
+        asked = getattr(intake, name)
+
+        def between(connection: Connection, page: Sequence[BookedInvoice]) -> Any:
+            answer = asked(connection, page)
+            if not Row.objects.exists():
+                remote = remote_of(push.invoice, wired, now, remote_id="k1", number="SI-1001")
+                push.attempts.update(outcome="SENT", resolved_at=now)
+                Push.objects.update(state="SENT", remote=remote, sent_at=now, lease_until=None)
+            return answer
+
+        monkeypatch.setattr(intake, name, between)
+
+    recorded_after_the_first_question("_under_way")
+    recorded_after_the_first_question("_known")
+    assert read(wired).imported == 0
+    assert Invoice.objects.count() == 1
+
+
+def test_numbers_that_grow_too_long_stop_the_reading_in_words_and_lose_nothing(books: Books, wired: Connection) -> None:
+    Group.objects.filter(pk="IMPORTED").update(prefix="IMPORTED-INV", suffix="-IMPORTED-IN", digits=2)
+    stopped = read(wired)
+    assert "longer than 25 characters" in stopped.trouble
+    assert (stopped.imported, stopped.cursor, stopped.lease_until) == (0, "", None)
+    Group.objects.filter(pk="IMPORTED").update(prefix="IMP-", suffix="", digits=5)
+    assert read(wired).imported == 7
 
 
 def test_a_reference_like_one_of_our_numbers_is_no_reason_to_leave_an_invoice_out(
