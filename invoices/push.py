@@ -1,4 +1,4 @@
-"""What a worker does with pushes: deliver them, look where the outcome is unknown, ask for numbers, sweep up the rest.
+"""What a worker does with pushes: deliver them, have a look where the outcome is unknown, ask for numbers, sweep up.
 
 What it claimed, one or a batch, has a lease, a fence and an attempt on record. Then we talk to the platform with no
 transaction open. Whatever is written afterwards counts only while the fence is still ours. An attempt
@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -25,13 +24,13 @@ from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection, RemoteLink
 from invoices import claims, documents, record
 from invoices.claims import LEASE, Claim, claim
+from invoices.looks import look
 from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
 
 DRAIN = 20  # hands that one task carries before it makes room for others
 SWEEP = 50  # hints that one sweep gives
-CONFLICT = 409
 NUMBERS = 100  # that one question asks for
 DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at an invoice without a number
 
@@ -154,46 +153,6 @@ def _with_items(codes: documents.Codes, claimed: Claim, items: ItemBook, now: da
         ours = connectors.item_ours(items, connection, new, UUID(local_key))
         ids[local_key] = links.ensure(connection, ours, now=now)
     return replace(codes, item_ids=ids)
-
-
-def look(push_id: int, *, now: datetime) -> None:
-    """Looks into the platform's books for a push of unknown outcome, if it is time to."""
-    claimed = _claim_look(push_id, now)
-    if claimed is None:
-        return
-    connector = connectors.open_connector(claimed.push.connection, push=str(push_id))
-    try:
-        invoice = documents.from_json(claimed.attempt.document or {})
-        found = connector.find_invoices(invoice)
-        holders = () if found else _holders_of_its_number(claimed, invoice, connector)
-    except PlatformError as error:
-        record.not_seen(claimed, error, now=timezone.now())
-        return
-    if found:
-        record.found(claimed, invoice, found, now=timezone.now())
-    elif holders:
-        record.number_is_taken(claimed, now=timezone.now())
-    else:
-        record.absent(claimed, now=now)
-
-
-def _holders_of_its_number(claimed: Claim, invoice: NewInvoice, connector: Connector) -> tuple[Remote, ...]:
-    """A conflict is over a key or over our number, and may not say which: who has the number tells."""
-    if claimed.attempt.http_status != CONFLICT or not invoice.number:
-        return ()
-    return connector.find_number(invoice.reference, invoice.client_id)
-
-
-def _claim_look(push_id: int, now: datetime) -> Claim | None:
-    """One looker at a time: its time to look is moved on, so that another one comes only if this one dies."""
-    with transaction.atomic():
-        push = Push.objects.to_look_up(now).filter(pk=push_id).select_for_update(skip_locked=True, of=("self",)).first()
-        attempt = push.attempts.filter(resolved_at=None).first() if push else None
-        if push is None or attempt is None:
-            return None
-        push.fence, push.due_at = push.fence + 1, now + LEASE
-        push.save(update_fields=["fence", "due_at"])
-        return Claim(push=push, attempt=attempt, fence=push.fence)
 
 
 def ask_for_numbers(connection: Connection, *, at_the_end: bool, now: datetime) -> None:

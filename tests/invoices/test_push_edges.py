@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connectors.interface import Misdirected, PlatformError, Reconnect, TryLater
 from connectors.models import Connection, RemoteLink
-from invoices import claims, record, services
+from invoices import claims, looks, record, services
 from invoices import push as worker
 from invoices.models import Invoice, Push, PushAttempt
 from tests.invoices.books import (
@@ -35,7 +35,7 @@ def test_a_late_answer_whose_fence_is_lost_is_kept_as_evidence_and_changes_nothi
         late = Push.objects.get()
         assert late.lease_until
         worker.sweep(now=late.lease_until + timedelta(seconds=1))
-        assert worker._claim_look(push.pk, Push.objects.get().due_at)
+        assert looks.claim(push.pk, Push.objects.get().due_at)
 
     books.before_answer = meanwhile
     carry(push)
@@ -76,7 +76,7 @@ def test_a_late_failure_whose_fence_is_lost_changes_nothing(push: Push, books: B
 def test_what_a_look_finds_after_another_took_over_changes_nothing(push: Push, books: Books) -> None:
     books.creates = [LOST]
     carry(push)
-    mine = worker._claim_look(push.pk, push.due_at)
+    mine = looks.claim(push.pk, push.due_at)
     assert mine
     Push.objects.update(fence=99)
     sent = books.documents[0]
