@@ -41,26 +41,31 @@ def look(push_id: int, *, now: datetime) -> None:
     connector = connectors.open_connector(claimed.push.connection, push=str(push_id))
     try:
         invoice = documents.from_json(claimed.attempt.document or {})
-        seen = sight(claimed, invoice, connector)
+        seen = sight(claimed, invoice, connector, since=claimed.attempt.started_at)
     except PlatformError as error:
         record.not_seen(claimed, error, now=timezone.now())
         return
+    if not settle(claimed, invoice, seen):
+        record.absent(claimed, now=now)
+
+
+def settle(claimed: Claim, invoice: NewInvoice, seen: Sighting) -> bool:
+    """Records what was seen; False where nothing was."""
     if seen.found:
         record.found(claimed, invoice, seen.found, now=timezone.now())
     elif seen.twins:
         record.looks_the_same(claimed, invoice, seen.twins[0], now=timezone.now())
     elif seen.holders:
         record.number_is_taken(claimed, now=timezone.now())
-    else:
-        record.absent(claimed, now=now)
+    return bool(seen.found or seen.twins or seen.holders)
 
 
-def sight(claimed: Claim, invoice: NewInvoice, connector: Connector) -> Sighting:
-    """Both ways of looking. Raises PlatformError: then nothing is known."""
+def sight(claimed: Claim, invoice: NewInvoice, connector: Connector, *, since: datetime) -> Sighting:
+    """Both ways of looking, the second among what changed since. Raises PlatformError: then nothing is known."""
     if found := connector.find_invoices(invoice):
         return Sighting(found=found)
-    since = claimed.attempt.started_at - CLOCKS_APART
-    alike = [one for one in _changed(connector, since) if _may_be_ours(claimed.push.connection, invoice, one)]
+    changed = changed_since(connector, since - CLOCKS_APART)
+    alike = [one for one in changed if _may_be_ours(claimed.push.connection, invoice, one)]
     if found := tuple(one.invoice for one in alike if one.invoice.reference == invoice.reference):
         return Sighting(found=found)
     return Sighting(
@@ -68,7 +73,7 @@ def sight(claimed: Claim, invoice: NewInvoice, connector: Connector) -> Sighting
     )
 
 
-def _changed(connector: Connector, since: datetime) -> Iterator[BookedInvoice]:
+def changed_since(connector: Connector, since: datetime) -> Iterator[BookedInvoice]:
     """All that was raised or changed since; one may come twice."""
     cursor, is_last = cursor_from(since), False
     while not is_last:

@@ -17,14 +17,14 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from connectors import links
+from connectors import epoch, links
 from connectors import services as connectors
 from connectors.interface import Connector, Fix, ItemBook, NewInvoice, PlatformError, Problem, Rejected
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection, RemoteLink
 from invoices import claims, documents, record
 from invoices.claims import LEASE, Claim, claim
-from invoices.looks import look
+from invoices.looks import Sighting, look, settle, sight
 from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
@@ -80,8 +80,7 @@ def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> No
     """One creating call, and what came of it; where a key has grown old a look comes first."""
     first, invoice = ready[0]
     try:
-        if len(ready) == 1 and claims.key_is_old(first, timezone.now()) and (found := connector.find_invoices(invoice)):
-            record.found(first, invoice, found, now=timezone.now())
+        if len(ready) == 1 and _is_there_already(first, invoice, connector):
             return
         results = connector.create_invoices([each for _, each in ready], first.attempt.key)
     except Rejected as refused:
@@ -93,6 +92,18 @@ def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> No
             record.sent(claimed, result, now=timezone.now())
         else:
             record.failed(claimed, result, now=timezone.now())
+
+
+def _is_there_already(claimed: Claim, invoice: NewInvoice, connector: Connector) -> bool:
+    """Looks before it sends where a key has grown old, or where this database was restored and may have forgotten."""
+    restored = epoch.confirmed()
+    if restored and restored.copied_at and not epoch.remembers(claimed.push.invoice.created_at):
+        seen = sight(claimed, invoice, connector, since=restored.copied_at)
+    elif claims.key_is_old(claimed, timezone.now()):
+        seen = Sighting(found=connector.find_invoices(invoice))
+    else:
+        return False
+    return settle(claimed, invoice, seen)
 
 
 def _document(claimed: Claim, connector: Connector) -> NewInvoice:
