@@ -79,6 +79,17 @@ def move(old: Connection, new: Connection) -> None:
     Credential.objects.create(connection=new, **kept)
 
 
+def reseal(connection: Connection) -> None:
+    """Encrypts its tokens anew with the first of TOKEN_KEYS. Raises TryLater while they are being renewed."""
+    credential = _credential(connection)
+    access, refresh = (unseal(text, connection=connection) for text in (credential.access, credential.refresh))
+    if not _claim(credential):  # whoever renews knows the pair that it spends by its ciphertext
+        raise TryLater("Its tokens are just being renewed.")
+    Credential.objects.filter(pk=credential.pk, renewing_fence=credential.renewing_fence + 1).update(
+        access=seal(access, connection=connection), refresh=seal(refresh, connection=connection), renewing_until=None
+    )
+
+
 def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = "", *, renew: bool = False) -> str:
     """An access token that lives a minute yet and is not the one just refused; with `renew`, a new one at any rate.
 
