@@ -100,6 +100,20 @@ class Credential(models.Model):
         return f"Credential of {self.connection_id}"
 
 
+class Budget(models.Model):
+    """How many calls to the platform are left now, of a connection's share of them; it fills again as time passes."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True)
+    calls_left = models.DecimalField(max_digits=10, decimal_places=3)
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(calls_left__gte=0), name="budget_is_not_overdrawn")]
+
+    def __str__(self) -> str:
+        return f"{self.calls_left} calls for {self.connection_id}"
+
+
 class LiveDatabase(models.Model):
     """Which database an admin last called the live one; in a copy of it this row still names the original.
 
