@@ -7,7 +7,8 @@ platform's books closes it. Knows no Celery; `work` and `sweep` can be called fr
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,14 +30,19 @@ from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
 
+LANE_LIMIT = timedelta(seconds=30) / settings.CLOCK_DIVISOR  # over the deadline of a call, below the lease
 DRAIN = 20  # hands that one task carries before it makes room for others
 SWEEP = 50  # hints that one sweep gives
 NUMBERS = 100  # that one question asks for
 DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at an invoice without a number
 
 
-def work(push_id: int) -> int | None:
-    """Carries one push as far as it goes now, then others that wait on its connection; the id of one left, if any."""
+def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> int | None:
+    """Carries one push as far as it goes now, then others that wait on its connection; the id of one left, if any.
+
+    `overtime` is called from another thread when a call outlives every limit of its own, as a worker stuck in it would
+    hold its lane for ever.
+    """
     connection = Connection.objects.filter(pushes=push_id).first()
     if connection is None:
         return None
@@ -45,13 +51,13 @@ def work(push_id: int) -> int | None:
         hand = claim(connection, now=timezone.now(), push_id=only)
         if not hand:
             break
-        deliver(hand)
+        deliver(hand, overtime=overtime)
     left = claims.waiting(connection, timezone.now()).values_list("pk", flat=True).first()
     ask_for_numbers(connection, at_the_end=left is None, now=timezone.now())
     return left if hand else None
 
 
-def deliver(hand: Sequence[Claim]) -> None:
+def deliver(hand: Sequence[Claim], *, overtime: Callable[[], None] = lambda: None) -> None:
     """Talks to the platform with no transaction open, and records what came of it for each."""
     connector = connectors.open_connector(
         hand[0].push.connection,
@@ -67,7 +73,12 @@ def deliver(hand: Sequence[Claim]) -> None:
             record.failed(claimed, error, now=timezone.now())
     lease_until = timezone.now() + LEASE * claims.patience(len(ready))
     if ready and (left := record.intend(ready, lease_until=lease_until, now=timezone.now())):
-        _send(connector, left)
+        limit = threading.Timer((LANE_LIMIT * claims.patience(len(left))).total_seconds(), overtime)
+        limit.start()
+        try:
+            _send(connector, left)
+        finally:
+            limit.cancel()
 
 
 def _may_leave(claimed: Claim) -> bool:

@@ -1,6 +1,7 @@
 """The queue hop: Celery carries a push's id and nothing else, and may lose it."""
 
 import logging
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -43,10 +44,16 @@ def hint_reading(connection_id: UUID) -> None:
         log.warning("The broker is away; the next look at what is due will find it.")
 
 
+def _leave() -> None:
+    """Celery's threads can't be ended one by one: the process goes, is started again, and others look what it sent."""
+    log.critical("A call to Sage outlived every limit: this worker stops, so that its lane comes free.")
+    os._exit(os.EX_TEMPFAIL)
+
+
 @shared_task
 @live_only
 def push_invoice(push_id: int, **_: object) -> None:
-    left = push.work(push_id)
+    left = push.work(push_id, overtime=_leave)
     if left is not None:
         hint(left)
 

@@ -1,5 +1,6 @@
 """The rare turns of a push: what comes too late, what goes wrong, what a dead worker left, who goes next."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -281,3 +282,22 @@ def test_a_refusal_of_the_old_authorisation_does_not_pause_a_new_one(
     carry(push)
     wired.refresh_from_db()
     assert (push.state, wired.state) == ("READY", "ACTIVE")
+
+
+def test_a_call_that_outlives_every_limit_is_told_of_while_it_still_hangs(
+    push: Push, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr(worker, "LANE_LIMIT", timedelta(milliseconds=20))
+    books.before_answer = lambda: told.wait(10)
+    worker.work(push.pk, overtime=told.set)
+    assert told.is_set()
+    push.refresh_from_db()
+    assert push.state == "SENT"
+
+
+def test_a_call_that_ends_in_time_is_not(push: Push, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[threading.Timer] = []
+    monkeypatch.setattr(threading.Timer, "start", lambda timer: limits.append(timer))  # noqa: PLW0108
+    worker.work(push.pk, overtime=lambda: None)
+    assert [limit.finished.is_set() for limit in limits] == [True]
