@@ -29,20 +29,31 @@ def identity() -> str:
         return str(cursor.fetchone()[0])
 
 
+COPIED = f"EXISTS (SELECT FROM connectors_livedatabase WHERE identity <> {IDENTITY})"
+BEHIND = "EXISTS (SELECT FROM connectors_livedatabase WHERE confirmed_at IS NOT NULL AND caught_up_at IS NULL)"
+BROKEN = "EXISTS (SELECT FROM connectors_connection WHERE state = 'RECONNECT')"
+
+
 def is_copy() -> bool:
     """Somebody put a dump back, or this server took over from another one, and nobody has said yet that it is live."""
-    return _holds(f"identity <> {IDENTITY}")
+    return _ask(COPIED)[0]
 
 
 def is_held() -> bool:
     """Nothing is sent, fetched or numbered: it is a copy, or was one and has not caught up with Sage yet."""
-    return _holds(f"identity <> {IDENTITY} OR (confirmed_at IS NOT NULL AND caught_up_at IS NULL)")
+    return _ask(f"{COPIED} OR {BEHIND}")[0]
 
 
-def _holds(condition: str) -> bool:
+def troubles() -> tuple[bool, ...]:
+    """As every page asks, in one question: whether it is held, and whether Sage refuses our authorisation."""
+    return _ask(f"{COPIED} OR {BEHIND}", BROKEN)
+
+
+def _ask(*conditions: str) -> tuple[bool, ...]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM connectors_livedatabase WHERE {condition})")  # noqa: S608  # ours
-        return bool(cursor.fetchone()[0])
+        cursor.execute(f"SELECT {', '.join(conditions)}")
+        found: tuple[bool, ...] = cursor.fetchone()
+        return found
 
 
 def confirmed() -> LiveDatabase | None:

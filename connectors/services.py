@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
-from connectors import budget, epoch, lifecycle, links, oauth, tokens
+from connectors import epoch, lifecycle, links, oauth, tokens
 from connectors.interface import (
     Company,
     Connector,
@@ -61,23 +61,13 @@ def open_connector(
     where = endpoints(connection.platform)
     return PLATFORMS[connection.platform](
         api_url=where.api_url,
-        bearer=_permission(connection, where),
+        bearer=lambda refused: tokens.bearer(connection, where, refused),
         deadline=deadline,
         company_id=connection.company_id,
         options=connection.options,
         push=push,
         may_leave=may_leave,
     )
-
-
-def _permission(connection: Connection, where: oauth.Endpoints) -> Callable[[str], str]:
-    """What each call begins with: one of the calls we have, and a token."""
-
-    def permitted(refused: str) -> str:
-        budget.spend(connection)
-        return tokens.bearer(connection, where, refused)
-
-    return permitted
 
 
 def begin(platform: str, *, redirect_uri: str) -> Journey:

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import F, Q
 from django.utils import timezone
 
-from connectors import epoch, oauth
+from connectors import budget, epoch, oauth
 from connectors.interface import Reconnect, TryLater
 from connectors.models import Connection, Credential
 
@@ -91,12 +91,15 @@ def reseal(connection: Connection) -> None:
 
 
 def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = "", *, renew: bool = False) -> str:
-    """An access token that lives a minute yet and is not the one just refused; with `renew`, a new one at any rate.
+    """What one call takes: one of the calls we have, and a token that lives a minute yet and was not just refused.
+
+    With `renew`, a new one at any rate.
 
     Raises Reconnect when the platform no longer renews it, TryLater when it can't be told now or this is a copy.
     """
     if epoch.is_copy():
         raise TryLater(epoch.COPY)
+    budget.spend(connection)
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         credential = _credential(connection)

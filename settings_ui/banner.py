@@ -1,16 +1,15 @@
 """What every page says while Sage refuses our authorisation, or while this is only a copy of the database."""
 
+from functools import cache
+
 from django.http import HttpRequest
 
 from connectors import epoch
-from connectors.models import Connection
 
 
 def trouble(request: HttpRequest) -> dict[str, object]:
-    """A context processor; each is asked of Postgres only where the template looks at it."""
-    known = request.user.is_authenticated
-    return {"broken_connection": known and _is_broken, "restored_copy": known and epoch.is_held}
-
-
-def _is_broken() -> bool:
-    return Connection.objects.filter(state=Connection.State.RECONNECT).exists()
+    """A context processor; asked of Postgres only where a template looks at it, and once a page."""
+    if not request.user.is_authenticated:
+        return {}
+    asked = cache(epoch.troubles)
+    return {"restored_copy": lambda: asked()[0], "broken_connection": lambda: asked()[1]}
