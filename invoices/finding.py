@@ -10,6 +10,7 @@ from invoices.models import Client, Invoice, InvoiceLine, RemoteInvoice
 
 LIMIT = 1000
 WORDS = 5
+Place = tuple[str, QuerySet[Any, Any]]
 SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
 
 
@@ -24,15 +25,16 @@ class Found:
 def find(among: QuerySet[Invoice], q: str) -> Found:
     """Those in which each word is found somewhere, the last added first.
 
-    The word that says most is looked up: each place has an index of its own, so it is a union of what each of them
-    gives, and never one condition over all of them, which Postgres could only answer by reading every invoice. What it
-    finds is then asked for the other words.
+    The word that says most is looked up, place by place: each has an index of its own, and gives its newest, so that
+    Postgres can stop early where a word is everywhere. One condition over all places it could only answer by reading
+    every invoice. What is found is asked for the other words.
     """
     first, *others = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
-    among = among.filter(pk__in=_with(first) if len(first) >= SHORTEST else _with_short(first))
     for word in others:
         among = among.filter(_says(word))
-    ids = list(among.order_by("-pk").values_list("pk", flat=True)[: LIMIT + 1])
+    places = _with(among, first) if len(first) >= SHORTEST else _with_short(among, first)
+    newest = [place.order_by(f"-{name}").values_list(name, flat=True)[: LIMIT + 1] for name, place in places]
+    ids = sorted(set(newest[0].union(*newest[1:], all=True)), reverse=True)
     return Found(ids=ids[:LIMIT], more=len(ids) > LIMIT)
 
 
@@ -41,21 +43,24 @@ def _says_much(word: str) -> tuple[bool, bool, int]:
     return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word)
 
 
-def _with(word: str) -> QuerySet[Any, Any]:
-    """The ids of all invoices that have the word anywhere."""
-    remotes = RemoteInvoice.objects.filter(number__icontains=word).values("invoice")
-    tokens = RemoteInvoice.objects.filter(remote_id__iexact=word).values("invoice")
-    lines = InvoiceLine.objects.filter(description__icontains=word).order_by().values("invoice")
-    references = Invoice.objects.filter(reference__icontains=word)
-    numbers = Invoice.objects.filter(uuid__in=holders_of(word))
-    billed = Invoice.objects.filter(client__in=_clients(word))
-    return numbers.values("pk").union(remotes, tokens, lines, references.values("pk"), billed.values("pk"), all=True)
+def _with(among: QuerySet[Invoice], word: str) -> list[Place]:
+    """Each place the word may be in, with what names the invoice there."""
+    ids = among.values("pk")
+    numbers = Q(number__icontains=word) | Q(remote_id__iexact=word)
+    lines = InvoiceLine.objects.order_by().filter(description__icontains=word, invoice__in=ids)
+    return [
+        ("pk", among.filter(uuid__in=holders_of(word))),
+        ("pk", among.filter(reference__icontains=word)),
+        ("pk", among.filter(client__in=_clients(word))),
+        ("invoice", RemoteInvoice.objects.filter(numbers, invoice__in=ids).distinct()),
+        ("invoice", lines.distinct()),
+    ]
 
 
-def _with_short(word: str) -> QuerySet[Any, Any]:
+def _with_short(among: QuerySet[Invoice], word: str) -> list[Place]:
     """A word of one or two letters by itself is a client's, or the figure that a number ends with."""
-    billed = Invoice.objects.filter(client__in=_clients(word)).values("pk")
-    return billed.union(Invoice.objects.filter(uuid__in=holders_of(word, whole=True)).values("pk"), all=True)
+    whole = holders_of(word, whole=True)
+    return [("pk", among.filter(client__in=_clients(word))), ("pk", among.filter(uuid__in=whole))]
 
 
 def _says(word: str) -> Q:
