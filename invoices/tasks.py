@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import parting, pull, push, restoring
+from invoices import balances, parting, pull, push, restoring
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,11 @@ def pull_changes(**_: object) -> None:
 def read_changes(connection_id: str, **_: object) -> None:
     if pull.read(UUID(connection_id), now=timezone.now()):
         read_changes.delay(connection_id=connection_id)
+
+
+@shared_task
+def fold_totals(**_: object) -> None:
+    balances.fold()
 
 
 @shared_task

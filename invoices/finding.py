@@ -1,0 +1,78 @@
+"""The search: by every number an invoice ever had, its client, reference and lines, the newest thousand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from incrementors.services import holders_of
+from invoices.models import Client, Invoice, InvoiceLine, RemoteInvoice
+
+LIMIT = 1000
+WORDS = 5
+Place = tuple[str, QuerySet[Any, Any]]
+SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The ids of the newest invoices that match, and whether there are more."""
+
+    ids: list[int]
+    more: bool
+
+
+def find(among: QuerySet[Invoice], q: str) -> Found:
+    """Those in which each word is found somewhere, the last added first.
+
+    The word that says most is looked up, place by place: each has an index of its own, and gives its newest, so that
+    Postgres can stop early where a word is everywhere. One condition over all places it could only answer by reading
+    every invoice. What is found is asked for the other words.
+    """
+    first, *others = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
+    for word in others:
+        among = among.filter(_says(word))
+    places = _with(among, first) if len(first) >= SHORTEST else _with_short(among, first)
+    newest = [place.order_by(f"-{name}").values_list(name, flat=True)[: LIMIT + 1] for name, place in places]
+    ids = sorted(set(newest[0].union(*newest[1:], all=True)), reverse=True)
+    return Found(ids=ids[:LIMIT], more=len(ids) > LIMIT)
+
+
+def _says_much(word: str) -> tuple[bool, bool, int]:
+    """Of words that an index can look up a number says most, then the longest."""
+    return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word)
+
+
+def _with(among: QuerySet[Invoice], word: str) -> list[Place]:
+    """Each place the word may be in, with what names the invoice there."""
+    ids = among.values("pk")
+    numbers = Q(number__icontains=word) | Q(remote_id__iexact=word)
+    lines = InvoiceLine.objects.order_by().filter(description__icontains=word, invoice__in=ids)
+    return [
+        ("pk", among.filter(uuid__in=holders_of(word))),
+        ("pk", among.filter(reference__icontains=word)),
+        ("pk", among.filter(client__in=_clients(word))),
+        ("invoice", RemoteInvoice.objects.filter(numbers, invoice__in=ids).distinct()),
+        ("invoice", lines.distinct()),
+    ]
+
+
+def _with_short(among: QuerySet[Invoice], word: str) -> list[Place]:
+    """A word of one or two letters by itself is a client's, or the figure that a number ends with."""
+    whole = holders_of(word, whole=True)
+    return [("pk", among.filter(client__in=_clients(word))), ("pk", among.filter(uuid__in=whole))]
+
+
+def _says(word: str) -> Q:
+    """Whether an invoice has the word anywhere, asked of one that another word has found."""
+    remotes = RemoteInvoice.objects.filter(
+        Q(number__icontains=word) | Q(remote_id__iexact=word), invoice=OuterRef("pk")
+    )
+    lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"), description__icontains=word)
+    client = Q(client__name__icontains=word) | Q(client__reference__icontains=word)
+    places = (Exists(lines.order_by()), Exists(remotes), Exists(holders_of(word).filter(holder=OuterRef("uuid"))))
+    return Q(reference__icontains=word) | client | Q(places[0]) | Q(places[1]) | Q(places[2])
+
+
+def _clients(word: str) -> QuerySet[Any, Any]:
+    return Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word)).order_by().values("pk")
