@@ -5,7 +5,7 @@ from django.urls import path
 from invoices import linking, push_views, registers, views
 
 urlpatterns = [
-    path("", views.invoice_list, name="invoice-list"),
+    path("invoices/", views.invoice_list, name="invoice-list"),
     path("invoices/csv/", views.invoice_csv, name="invoice-csv"),
     path("invoices/columns/", views.invoice_columns, name="invoice-columns"),
     path("invoices/new/", views.invoice_new, name="invoice-new"),

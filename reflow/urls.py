@@ -4,9 +4,10 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from reflow import health
-from settings_ui import logo, sign_in, welcome
+from settings_ui import landing, logo, sign_in, welcome
 
 urlpatterns = [
+    path("", landing.dashboard, name="dashboard"),
     path("", include("invoices.urls")),
     path("settings/", include("settings_ui.urls")),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -74,7 +74,7 @@ def end(connection: Connection) -> None:
 
 def test_the_list_shows_sages_number_ours_beneath_and_that_it_came_from_there(desk: Browser, bring: Bring) -> None:
     bring()
-    shown = cells(desk.get("/").text)
+    shown = cells(desk.get("/invoices/").text)
     assert shown["Number"] == "SI-1009 IMP-00003 here"
     assert (shown["Status"], shown["Sage state"], shown["Sent to Sage"]) == ("Sent", "Imported", "")
 
@@ -84,13 +84,13 @@ def test_after_a_disconnect_the_list_shows_our_number_and_sages_beneath(
 ) -> None:
     bring()
     end(wired)
-    shown = cells(desk.get("/").text)
+    shown = cells(desk.get("/invoices/").text)
     assert (shown["Number"], shown["Sage state"]) == ("IMP-00003 SI-1009 in Sage", "Imported")
 
 
 def test_one_whose_number_another_invoice_has_shows_its_own(desk: Browser, bring: Bring) -> None:
     invoice = bring(is_shown=False)
-    assert cells(desk.get("/").text)["Number"] == "IMP-00003 SI-1009 in Sage"
+    assert cells(desk.get("/invoices/").text)["Number"] == "IMP-00003 SI-1009 in Sage"
     assert "Also ours of another invoice" in card(desk, invoice)
 
 
@@ -107,23 +107,23 @@ def test_the_list_says_what_is_paid_and_what_is_outstanding(
     desk: Browser, bring: Bring, status: str, outstanding: str, badge: str, shown: str
 ) -> None:
     bring(status=status, outstanding=Decimal(outstanding))
-    row = cells(desk.get("/").text)
+    row = cells(desk.get("/invoices/").text)
     assert (row["Status"], row["Outstanding"]) == (badge, shown)
 
 
 def test_the_outstanding_column_can_be_left_out(desk: Browser, bring: Bring) -> None:
     bring()
-    assert "Outstanding</th>" in desk.get("/").text
+    assert "Outstanding</th>" in desk.get("/invoices/").text
     desk.post("/invoices/columns/", {"columns": ["property", "due", "status", "sage", "sent"]})
-    assert "Outstanding</th>" not in desk.get("/").text
+    assert "Outstanding</th>" not in desk.get("/invoices/").text
 
 
 def test_part_paid_paid_and_imported_are_filters(desk: Browser, bring: Bring, invoice: Invoice) -> None:
     for n, status in enumerate(("SENT", "PART_PAID", "PAID"), start=1):
         bring(f"IMP-{n:05}", f"SI-{n}", status=status)
-    counts = {chosen: desk.get("/", {"status": chosen}).text.count('class="lead"') for chosen in listing.statuses()}
+    counts = {chosen: desk.get("/invoices/", {"status": chosen}).text.count('class="lead"') for chosen in listing.statuses()}
     assert counts == {"": 4, "DRAFT": 1, "APPROVED": 0, "SENT": 1, "PART_PAID": 1, "PAID": 1, "VOID": 0, "IMPORTED": 3}
-    page = desk.get("/", {"status": "IMPORTED"}).text
+    page = desk.get("/invoices/", {"status": "IMPORTED"}).text
     assert re.search(r'href="\?status=IMPORTED" aria-current="true">Imported</a>', page)
     assert "status=IMPORTED" in re.findall(r'href="(/invoices/csv/[^"]*)"', page)[0]
 
@@ -140,9 +140,9 @@ def test_a_list_of_imported_invoices_asks_no_oftener_for_fifty_than_for_one(
 ) -> None:
     for n in range(count):
         bring(f"IMP-{n:05}", f"SI-{n}")
-    desk.get("/")
+    desk.get("/invoices/")
     with django_assert_max_num_queries(12):
-        assert desk.get("/").text.count("Imported</span>") == count
+        assert desk.get("/invoices/").text.count("Imported</span>") == count
 
 
 def test_the_card_says_where_it_was_raised_with_token_numbers_and_a_link(desk: Browser, bring: Bring) -> None:

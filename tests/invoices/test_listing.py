@@ -116,13 +116,13 @@ BAD_KEYS = [
 @pytest.mark.parametrize("side", ["after", "before"])
 def test_a_bad_key_is_ignored(desk: Browser, invoice: Invoice, side: str, key: str) -> None:
     assert page(**{side: key}).invoices == [invoice]
-    assert desk.get("/", {side: key}).status_code == 200
+    assert desk.get("/invoices/", {side: key}).status_code == 200
 
 
 @pytest.mark.parametrize("key", ["2026-11-02." + "9" * 60, "0001-01-01.1", "9999-12-31.-" + "9" * 60, "2026-11-02.-1"])
 @pytest.mark.parametrize("side", ["after", "before"])
 def test_a_key_of_nowhere_is_no_accident(desk: Browser, invoice: Invoice, side: str, key: str) -> None:
-    assert desk.get("/", {side: key}).status_code == 200
+    assert desk.get("/invoices/", {side: key}).status_code == 200
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "APPROVED", "SENT", "VOID"])
@@ -160,14 +160,14 @@ def test_a_search_finds_by_every_number_client_reference_and_line(known: Invoice
 @pytest.mark.parametrize("q", ["SI-2000", "0c9d", "bramley nothing", "%", "_", "\\", "'", "smoke SI-2000", "<b>", "🏠"])
 def test_a_search_for_what_is_not_there_finds_nothing(known: Invoice, desk: Browser, q: str) -> None:
     assert page(q=q).invoices == []
-    answer = desk.get("/", {"q": q})
+    answer = desk.get("/invoices/", {"q": q})
     assert answer.status_code == 200
     assert "No invoice matches" in answer.content.decode()
 
 
 @pytest.mark.parametrize("q", ["\x00", "smoke\x00", "a " * 5000, "q" * 100_000])
 def test_an_absurd_search_is_no_accident(known: Invoice, desk: Browser, q: str) -> None:
-    assert desk.get("/", {"q": q}).status_code == 200
+    assert desk.get("/invoices/", {"q": q}).status_code == 200
 
 
 def test_an_invoice_with_several_lines_that_match_is_found_once(new_invoice: Callable[..., Invoice]) -> None:
@@ -204,9 +204,9 @@ def test_the_page_asks_the_database_as_often_for_fifty_as_for_one(
     for one in invoices:
         push = request_push(invoice_id=one.pk, actor=staff, now=now)
         Push.objects.filter(pk=push.pk).update(state="SENT", sent_at=now, remote=remote_of(one, wired, now))
-    desk.get("/")
+    desk.get("/invoices/")
     with django_assert_max_num_queries(12):  # one more than pushes alone: what books hold of imported ones
-        page_shown = desk.get("/").content.decode()
+        page_shown = desk.get("/invoices/").content.decode()
     assert page_shown.count('data-label="Sent to Sage"') == count
 
 
@@ -217,7 +217,7 @@ def test_the_list_says_when_each_was_sent_and_under_which_other_number(
     push = request_push(invoice_id=invoice.pk, actor=staff, now=moment)
     remote = remote_of(invoice, wired, moment, number="SI-1009")
     Push.objects.filter(pk=push.pk).update(state="SENT", sent_at=moment, remote=remote)
-    shown = desk.get("/").content.decode()
+    shown = desk.get("/invoices/").content.decode()
     assert "21 Nov 2026, 14:02" in shown
     assert "SI-1009 in Sage" in shown
 
@@ -225,9 +225,9 @@ def test_the_list_says_when_each_was_sent_and_under_which_other_number(
 def test_a_column_that_was_left_out_stays_out_for_this_person_only(
     desk: Browser, invoice: Invoice, admin: User, staff: User
 ) -> None:
-    assert "Sent to Sage</th>" in desk.get("/").content.decode()
+    assert "Sent to Sage</th>" in desk.get("/invoices/").content.decode()
     desk.post("/invoices/columns/", {"columns": ["property", "reference", "due", "status", "sage"]})
-    assert "Sent to Sage</th>" not in desk.get("/").content.decode()
+    assert "Sent to Sage</th>" not in desk.get("/invoices/").content.decode()
     assert listing.columns_of(admin)["sent"] is True
     desk.post("/invoices/columns/", {"columns": ["sent", "nonsense", "\x00"]})
     assert ViewChoice.objects.count() == 1
@@ -236,7 +236,7 @@ def test_a_column_that_was_left_out_stays_out_for_this_person_only(
 
 def test_a_total_is_shown_to_the_penny_with_its_thousands(desk: Browser, new_invoice: Callable[..., Invoice]) -> None:
     new_invoice(line(unit_price=Decimal("1234.50"), quantity=Decimal(1)))
-    assert "1,481.40" in desk.get("/").content.decode()
+    assert "1,481.40" in desk.get("/invoices/").content.decode()
 
 
 def test_one_that_belongs_to_no_invoice_is_never_found(known: Invoice) -> None:

@@ -93,6 +93,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "logout": ({**but(READ, 405)}, dict.fromkeys(WHO, 302)),
     "healthz": (OPEN, but(OPEN, 405)),
     "readyz": (OPEN, but(OPEN, 405)),
+    "dashboard": (READ, but(READ, 405)),
     "invoice-list": (READ, but(READ, 405)),
     "invoice-columns": (but(READ, 405), but(READ, 302)),
     "invoice-csv": (READ, but(READ, 405)),
