@@ -8,7 +8,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import lifecycle
-from invoices import parting, pull, push
+from invoices import balances, parting, pull, push
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,11 @@ def pull_changes(**_: object) -> None:
 def read_changes(connection_id: str, **_: object) -> None:
     if pull.read(UUID(connection_id), now=timezone.now()):
         read_changes.delay(connection_id=connection_id)
+
+
+@shared_task
+def fold_totals(**_: object) -> None:
+    balances.fold()
 
 
 @shared_task

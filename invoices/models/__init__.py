@@ -4,6 +4,7 @@ from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
+from invoices.models.total import InvoiceTotal
 
 __all__ = [
     "Client",
@@ -11,6 +12,7 @@ __all__ = [
     "Event",
     "Invoice",
     "InvoiceLine",
+    "InvoiceTotal",
     "Item",
     "Property",
     "Pull",

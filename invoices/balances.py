@@ -1,0 +1,196 @@
+"""What all invoices come to, from the small table that Postgres keeps: no page adds up the invoices themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
+
+from invoices.models import InvoiceTotal
+
+AWAITING = ("SENT", "PART_PAID")
+INVOICED = ("APPROVED", *AWAITING, "PAID")
+TILES = ("DRAFT", "ASKED", "APPROVED", "AWAITING", "OVERDUE", "PAID")
+LOCK = 1_601_026_001  # of Postgres, for who folds or mends: no two do so at once, and who writes invoices never waits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """What clients have still to pay in one currency, and what of it is past its due date."""
+
+    currency: str
+    invoices: int
+    outstanding: Decimal
+    overdue_invoices: int
+    overdue: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month:
+    """What was invoiced in one month and currency, drafts and void ones left out, and what of it is still owed."""
+
+    month: date
+    currency: str
+    invoices: int
+    total: Decimal
+    outstanding: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many invoices, and what they come to in one currency."""
+
+    currency: str
+    invoices: int
+    amount: Decimal
+
+
+def owed(today: date) -> list[Owed]:
+    """By currency; approved invoices are not counted until they have been sent."""
+    late = Q(due_date__lt=today)
+    rows = (
+        InvoiceTotal.objects.filter(status__in=AWAITING)
+        .values("currency")
+        .annotate(
+            count=Sum("invoices"),
+            owed=Sum("outstanding"),
+            late_count=Coalesce(Sum("invoices", filter=late), 0),
+            late_owed=Coalesce(Sum("outstanding", filter=late), Decimal(0)),
+        )
+        .filter(count__gt=0)
+        .order_by("currency")
+    )
+    return [
+        Owed(
+            currency=row["currency"],
+            invoices=row["count"],
+            outstanding=row["owed"],
+            overdue_invoices=row["late_count"],
+            overdue=row["late_owed"],
+        )
+        for row in rows
+    ]
+
+
+def by_month(today: date, *, months: int = 12) -> list[Month]:
+    """The last months up to this one, the oldest first; a month without invoices has no row."""
+    first = _months_before(today, months - 1)
+    rows = (
+        InvoiceTotal.objects.filter(status__in=INVOICED, month__range=(first, today))
+        .values("month", "currency")
+        .annotate(count=Sum("invoices"), invoiced=Sum("total"), owed=Sum("outstanding"))
+        .filter(count__gt=0)
+        .order_by("month", "currency")
+    )
+    return [
+        Month(
+            month=row["month"],
+            currency=row["currency"],
+            invoices=row["count"],
+            total=row["invoiced"],
+            outstanding=row["owed"],
+        )
+        for row in rows
+    ]
+
+
+def _months_before(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, 1)
+
+
+def tiles(today: date) -> dict[str, list[Tally]]:
+    """By the names in TILES, per currency: what is awaited and overdue is what is outstanding, else the totals.
+
+    Draft counts those that wait for approval too; Overdue is a part of Awaiting.
+    """
+    late = Q(due_date__lt=today, status__in=AWAITING)
+    rows = (
+        InvoiceTotal.objects.values("status", "currency")
+        .annotate(
+            count=Sum("invoices"),
+            all=Sum("total"),
+            owed=Sum("outstanding"),
+            late_count=Coalesce(Sum("invoices", filter=late), 0),
+            late_owed=Coalesce(Sum("outstanding", filter=late), Decimal(0)),
+        )
+        .filter(count__gt=0)
+        .order_by("currency")
+    )
+    found: dict[str, dict[str, Tally]] = {name: {} for name in TILES}
+    for row in rows:
+        amounts = {"owed": (row["count"], row["owed"]), "late": (row["late_count"], row["late_owed"])}
+        for name, which in COUNTED_AS.get(row["status"], ()):
+            invoices, amount = amounts.get(which, (row["count"], row["all"]))
+            before = found[name].get(row["currency"], Tally(currency=row["currency"], invoices=0, amount=Decimal(0)))
+            found[name][row["currency"]] = Tally(
+                currency=row["currency"], invoices=before.invoices + invoices, amount=before.amount + amount
+            )
+    return {name: [tally for tally in by_currency.values() if tally.invoices] for name, by_currency in found.items()}
+
+
+COUNTED_AS = {
+    # by status: the tiles it is counted on, and which of its figures
+    "DRAFT": (("DRAFT", "all"),),
+    "ASKED": (("DRAFT", "all"), ("ASKED", "all")),
+    "APPROVED": (("APPROVED", "all"),),
+    "SENT": (("AWAITING", "owed"), ("OVERDUE", "late")),
+    "PART_PAID": (("AWAITING", "owed"), ("OVERDUE", "late")),
+    "PAID": (("PAID", "all"),),
+}
+
+KEY = "origin, status, currency, month, due_date"
+SUMS = "invoices, total, outstanding"
+ADDED = "sum(invoices)::bigint AS invoices, sum(total) AS total, sum(outstanding) AS outstanding"
+UNLESS_NOTHING = "HAVING sum(invoices) <> 0 OR sum(total) <> 0 OR sum(outstanding) <> 0"
+RECOUNT = f"""
+    SELECT origin, CASE WHEN status = 'DRAFT' AND asked_at IS NOT NULL THEN 'ASKED' ELSE status END AS status, currency,
+        date_trunc('month', issue_date)::date AS month,
+        CASE WHEN status IN ('APPROVED', 'SENT', 'PART_PAID') THEN due_date END AS due_date,
+        1 AS invoices, total, outstanding
+    FROM invoices_invoice
+    UNION ALL
+    SELECT {KEY}, -invoices, -total, -outstanding FROM invoices_invoicetotal"""  # noqa: S608  # nothing from outside
+DIFFERENCES = f"SELECT {KEY}, {ADDED} FROM ({RECOUNT}) AS counted GROUP BY {KEY} {UNLESS_NOTHING}"  # noqa: S608
+MEND = f"INSERT INTO invoices_invoicetotal ({KEY}, {SUMS}) {DIFFERENCES} RETURNING {KEY}, {SUMS}"
+FOLD = f"""
+    WITH crowded AS (
+        SELECT id, count(*) OVER (PARTITION BY {KEY}) AS rows FROM invoices_invoicetotal
+    ), taken AS (
+        DELETE FROM invoices_invoicetotal USING crowded
+        WHERE invoices_invoicetotal.id = crowded.id AND crowded.rows > 1 RETURNING invoices_invoicetotal.*
+    )
+    INSERT INTO invoices_invoicetotal ({KEY}, {SUMS})
+    SELECT {KEY}, {ADDED} FROM taken GROUP BY {KEY} {UNLESS_NOTHING}"""  # noqa: S608
+
+
+def fold() -> None:
+    """Makes one row of all that are of one kind: one statement, so who reads meanwhile sees the same sums."""
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if cursor.fetchone() == (True,):
+            cursor.execute(FOLD)
+
+
+def differences() -> list[InvoiceTotal]:
+    """What would have to be added to the table for it to say what the invoices say; nothing, if all is well."""
+    with database.cursor() as cursor:
+        cursor.execute(DIFFERENCES)
+        return list(_read(cursor.fetchall()))
+
+
+def mend() -> list[InvoiceTotal]:
+    """Adds what is missing, and says what that was; while others write, as one statement sees both sides at once."""
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute(MEND)
+        return list(_read(cursor.fetchall()))
+
+
+def _read(rows: list[tuple[object, ...]]) -> Iterator[InvoiceTotal]:
+    names = f"{KEY}, {SUMS}".split(", ")
+    return (InvoiceTotal(**dict(zip(names, row, strict=True))) for row in rows)
