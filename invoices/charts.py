@@ -1,4 +1,4 @@
-"""What charts are drawn from: amounts in, coordinates and short labels out, in the same way for every currency; pure."""
+"""What charts are drawn from: amounts in, coordinates and short labels out, the same way for every currency; pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ AS_ONE = Decimal("0.9995")  # of a unit: with three figures it is rounded to one
 NICE = tuple(map(Decimal, ("1", "2", "2.5", "5", "10")))
 ZERO, TENTH, HAIR = Decimal(0), Decimal("0.1"), Decimal(1)
 
-WIDTH, TOP, PLOT, FOOT = 640, 12, 212, 28
+WIDTH, TOP, PLOT, FOOT = 640, 12, 310, 28
 LETTER = 10  # what a letter of the axis takes on a phone, where it is largest beside the bars
 STEPS = 4
 WIDEST = Decimal(32)

@@ -24,6 +24,7 @@ RULES: dict[str, str] = {
     "password-change": ANYBODY,
     "company-logo": ANYBODY,
     "dashboard": "invoices.view_invoice",
+    "dashboard-set-up": "invoices.view_invoice",
     "invoice-list": "invoices.view_invoice",
     "invoice-columns": "invoices.view_invoice",
     "invoice-csv": "invoices.view_invoice",

@@ -8,6 +8,7 @@ from settings_ui import landing, logo, sign_in, welcome
 
 urlpatterns = [
     path("", landing.dashboard, name="dashboard"),
+    path("set-up/", landing.dashboard_set_up, name="dashboard-set-up"),
     path("", include("invoices.urls")),
     path("settings/", include("settings_ui.urls")),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -94,6 +94,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "healthz": (OPEN, but(OPEN, 405)),
     "readyz": (OPEN, but(OPEN, 405)),
     "dashboard": (READ, but(READ, 405)),
+    "dashboard-set-up": (but(READ, 405), but(READ, 302)),
     "invoice-list": (READ, but(READ, 405)),
     "invoice-columns": (but(READ, 405), but(READ, 302)),
     "invoice-csv": (READ, but(READ, 405)),
