@@ -150,15 +150,15 @@ def _marks(amounts: Iterable[Decimal]) -> list[Decimal]:
     low, high = ZERO, ZERO
     for amount in amounts:
         low, high = min(low, amount), max(high, amount)
-    step = _nice((high - low) / STEPS)
+    step = _nice(max((high - low) / STEPS, Decimal(1)))
     first = int((low / step).to_integral_value(ROUND_FLOOR))
     last = int((high / step).to_integral_value(ROUND_CEILING))
     return [step * n for n in range(first, max(last, first + 1) + 1)]
 
 
 def _nice(least: Decimal) -> Decimal:
-    """The smallest round step that is not less; one for nothing at all."""
-    power = Decimal(1).scaleb(least.adjusted()) if least else Decimal(1)
+    """The smallest round step that is not less."""
+    power = Decimal(1).scaleb(least.adjusted())
     return next(power * nice for nice in NICE if power * nice >= least)
 
 

@@ -84,7 +84,7 @@ class Figures:
     traffic: Traffic
 
 
-def figures(now: datetime) -> Figures:
+def figures(connection: Connection | None, now: datetime) -> Figures:
     """In five queries, none of which looks at the invoices."""
     today = localdate(now)
     tiles = balances.tiles(today)

@@ -13,11 +13,12 @@ from settings_ui.checklist import Step
 
 ADMINS, STAFF = "Ask an admin.", "Staff do this."
 PAGE, PART = "dashboard", "set-up"
+IN_SAGE = ("authorise", "organisation", "sales", "purchase", "taxes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One thing to do; `state` is done, next, bad or "" for later; `url` is empty for who may not, who is told `ask`."""
+    """One thing to do; `state` is done, next, bad or "" for later; who may not has no `url`, and is told `ask`."""
 
     title: str
     text: str
@@ -32,10 +33,10 @@ class Task:
 
 def tasks(user: User, connection: Connection | None) -> list[Task]:
     """In order; the first that this person can do is `next`."""
-    steps = checklist.steps(connection)
-    parts = tuple(step for step in steps if step.anchor != "numbering")
-    numbering = next(step for step in steps if step.anchor == "numbering")
-    found = [_company(), _sage(parts), _numbering(numbering), _people(), *_invoices()]
+    steps = {step.anchor: step for step in checklist.steps(connection)}
+    parts = tuple(steps[anchor] for anchor in IN_SAGE if anchor in steps)
+    company_name = connection.company_name if connection else ""
+    found = [_company(), _sage(parts, company_name), _numbering(steps["numbering"]), _people(), *_invoices()]
     found = [task if user.has_perm(task.permission) else replace(task, url="") for task in found]
     found = [replace(task, state="done") if task.done else task for task in found]
     for index, task in enumerate(found):
@@ -59,16 +60,14 @@ def _company() -> Task:
     )
 
 
-def _sage(parts: tuple[Step, ...]) -> Task:
-    """All that is set up on the connector's page, as it says so there."""
-    undone = [step for step in parts if step.state != "done"]
-    first = undone[0] if undone else None
+def _sage(parts: tuple[Step, ...], company_name: str) -> Task:
+    """What is set up on the connector's page, as it says so there."""
+    first = next((step for step in parts if step.state != "done"), None)
     bad = any(step.state == "bad" for step in parts)
-    text = f"{first.title}: {first.text[0].lower()}{first.text[1:]}" if first else parts[1].text
     return Task(
         title="Connect to Sage",
-        text=text,
-        done=not undone,
+        text=f"{first.title}: {first.text[0].lower()}{first.text[1:]}" if first else f"Invoices go to {company_name}.",
+        done=first is None,
         permission="connectors.change_connection",
         url=reverse("connector") + (f"#{first.anchor}" if first else ""),
         action="Connect" if first is parts[0] else "Continue",

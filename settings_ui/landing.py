@@ -15,7 +15,7 @@ from settings_ui import first_steps
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
     user, connection, now = person(request), live_connection(), timezone.now()
-    counted, tasks = figures(now), first_steps.tasks(user, connection)
+    counted, tasks = figures(connection, now), first_steps.tasks(user, connection)
     left = sum(not task.done for task in tasks)
     context = {
         "figures": counted,

@@ -199,7 +199,8 @@ def test_the_search_and_the_filter_of_the_list_are_kept(desk: Browser, new_invoi
 
 def test_the_list_s_button_asks_for_what_the_list_shows(desk: Browser, new_invoice: NewInvoice) -> None:
     new_invoice(reference="A&B 1")
-    assert 'href="/invoices/csv/?status=DRAFT&amp;q=A%26B%201"' in desk.get("/invoices/", {"status": "DRAFT", "q": "A&B 1"}).text
+    page = desk.get("/invoices/", {"status": "DRAFT", "q": "A&B 1"}).text
+    assert 'href="/invoices/csv/?status=DRAFT&amp;q=A%26B%201"' in page
     assert len(rows(desk, status="DRAFT", q="A&B 1")) == 1
 
 
