@@ -1,6 +1,7 @@
 """Groups that count, the numbers they gave, and the changes made to how they count."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Upper
@@ -73,7 +74,11 @@ class Number(models.Model):
                 condition=models.Q(outcome="GIVEN") | ~models.Q(reason=""), name="number_unused_has_a_reason"
             ),
         ]
-        indexes = [models.Index(fields=["group", "-value"], name="number_newest_first")]
+        indexes = [
+            models.Index(fields=["group", "-value"], name="number_newest_first"),
+            models.Index(fields=["value"], name="number_by_value"),
+            GinIndex(OpClass(Upper("text"), "gin_trgm_ops"), name="number_words"),
+        ]
 
     def __str__(self) -> str:
         return self.text

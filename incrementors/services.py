@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import BigIntegerField, F, Max, Value
+from django.db.models import BigIntegerField, F, Max, QuerySet, Value
 from django.db.models.functions import Cast, Length, Substr, Upper
 
 from incrementors.models import Group, GroupChange, Number
@@ -160,3 +160,13 @@ def _check_start(pattern: Pattern, next_value: int) -> None:
             f"{pattern.text(next_value)} would repeat a number already given. "
             f"The first safe starting position is {safe} ({pattern.text(safe)})."
         )
+
+
+def holders_of(text: str, *, whole: bool = False) -> QuerySet[Number, UUID | None]:
+    """Who holds, or once held, a number in which the text is found; `whole` means that it is the figure of it."""
+    if whole:
+        value = int(text) if text.isdecimal() else 0
+        found = Number.objects.filter(value=value)
+    else:
+        found = Number.objects.filter(text__icontains=text)
+    return found.filter(holder__isnull=False).values_list("holder", flat=True)

@@ -12,6 +12,8 @@ from django.utils.timezone import localdate, localtime
 from connectors.models import Connection
 from invoices import balances, charts
 from invoices.balances import AWAITING, Month, Tally
+from invoices.filtering import STATES
+from invoices.filtering import latest as latest_pushes
 from invoices.models import Event, Invoice, InvoiceTotal, Push
 from invoices.standing import shown_number
 
@@ -25,7 +27,6 @@ AGES = (
     ("61 to 90 days", 90),
     ("Over 90 days", None),
 )
-ON_THEIR_WAY = (Push.State.READY, Push.State.SENDING, Push.State.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def figures(connection: Connection | None, now: datetime) -> Figures:
     ]
     sheets.sort(key=lambda sheet: (-sheet.invoices - sheet.owed.invoices, sheet.currency))
     approved = sum(tally.invoices for tally in tiles["APPROVED"])
-    return Figures(sheets=tuple(sheets), traffic=_traffic(approved, now))
+    return Figures(sheets=tuple(sheets), traffic=_traffic(approved, connection, now))
 
 
 def _none(currency: str) -> Tally:
@@ -141,10 +142,10 @@ def _ages(today: date) -> dict[tuple[str, str], Tally]:
     }
 
 
-def _traffic(approved: int, now: datetime) -> Traffic:
+def _traffic(approved: int, connection: Connection | None, now: datetime) -> Traffic:
     """An approved invoice is ready to send unless a push of it is open."""
-    waiting, stuck = Q(state__in=ON_THEIR_WAY), Q(state=Push.State.ATTENTION)
-    found = Push.objects.exclude(state__in=[Push.State.SENT, Push.State.CANCELLED]).aggregate(
+    waiting, stuck = Q(state__in=STATES["MOVING"]), Q(state__in=STATES["ATTENTION"])
+    found = latest_pushes(connection, [*STATES["MOVING"], *STATES["ATTENTION"]]).aggregate(
         waiting=Count("pk", filter=waiting),
         waiting_since=Min("requested_at", filter=waiting),
         attention=Count("pk", filter=stuck),

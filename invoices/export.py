@@ -40,10 +40,10 @@ class Line:
 
 
 def rows(invoices: QuerySet[Invoice], connection: Connection | None, *, now: datetime) -> Iterator[str]:
-    """The file row by row, newest invoice first, whatever their number; the mark at its start says UTF-8 to Excel."""
+    """The file row by row, whatever the number of invoices; the mark at its start says UTF-8 to Excel."""
     writer = csv.writer(Line())
     yield "\ufeff" + str(writer.writerow(COLUMNS))
-    for invoice in invoices.order_by("-issue_date", "-id").iterator(CHUNK):
+    for invoice in invoices.iterator(CHUNK):
         yield str(writer.writerow(_safe(cell) for cell in _cells(invoice, connection, now)))
 
 

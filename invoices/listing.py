@@ -1,114 +1,112 @@
-"""The invoice list: what a person asked to see, page by page by key, never counting the whole table."""
+"""The invoice list: what a person asked to see, in any order, page by page by key, never counting the whole table."""
 
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import urlencode
+from decimal import Decimal, InvalidOperation
 
-from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
-from invoices.models import Company, Invoice, Push, RemoteInvoice, ViewChoice
+from connectors.models import Connection
+from invoices.filtering import Asked, filtered
+from invoices.finding import find
+from invoices.models import Invoice, Push
 
 PAGE_SIZE = 50
-IMPORTED = Invoice.Origin.IMPORTED.value
-COLUMNS = {
-    "property": "Property",
-    "reference": "Reference",
-    "due": "Due",
-    "outstanding": "Outstanding",
-    "status": "Status",
-    "sage": "Sage state",
-    "sent": "Sent to Sage",
-}
-
-
-def statuses() -> dict[str, str]:
-    """The filters by status, and what was imported; To approve only where a second person approves."""
-    asked = {"ASKED": "To approve"} if Company.ours().second_person_approves else {}
-    known = {status.value: status.label for status in Invoice.Status}
-    return {"": "All", **asked, **known, IMPORTED: Invoice.Origin.IMPORTED.label}
+FIELDS = {"date": "issue_date", "due": "due_date", "number": "number", "total": "total"}
+Key = tuple[object, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of invoices, newest first, and the addresses of its neighbours ("" where there is none)."""
+    """One page of invoices, the addresses of its neighbours ("" where there is none), and whether the search found
+    more than can be shown."""
 
     invoices: list[Invoice]
-    newer: str
-    older: str
+    before: str
+    after: str
+    more: bool
 
 
-def page(*, q: str, status: str, after: str, before: str) -> Page:
-    """The invoices after (older than) or before (newer than) a key such as 2026-11-21.417; bad keys are ignored."""
-    found = matching(q, status)
-    backwards = bool(_key(before))
-    if key := _key(before) or _key(after):
-        found = found.filter(_beyond(key, newer=backwards))
-    order = ("issue_date", "id") if backwards else ("-issue_date", "-id")
-    rows = list(found.order_by(*order)[: PAGE_SIZE + 1])
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
-    if backwards:
+def page(asked: Asked, connection: Connection | None, *, today: date, after: str = "", before: str = "") -> Page:
+    """The invoices after or before a key such as 2026-11-21.417, in the order asked for; bad keys are ignored."""
+    found, more = matching(asked, connection, today=today)
+    back = _key(asked.sort, before)
+    if key := back or _key(asked.sort, after):
+        found = found.filter(_beyond(asked.sort, key, forwards=back is None))
+    order = _order(asked.sort)
+    if back:
+        order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
+    rows = list(_with_what_is_shown(found).order_by(*order)[: PAGE_SIZE + 1])
+    further, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    if back:
         rows.reverse()
-    has_newer, has_older = (more, True) if backwards else (bool(key), more)
-    kept = {"q": q, "status": status}
+    has_before, has_after = (further, True) if back else (bool(key), further)
     return Page(
         invoices=rows,
-        newer=_address(kept, "before", rows[0]) if rows and has_newer else "",
-        older=_address(kept, "after", rows[-1]) if rows and has_older else "",
+        before=asked.address(before=_text(asked.sort, rows[0])) if rows and has_before else "",
+        after=asked.address(after=_text(asked.sort, rows[-1])) if rows and has_after else "",
+        more=more,
     )
 
 
-def matching(q: str, status: str) -> QuerySet[Invoice]:
-    """The invoices with that status in which each word of the search is found: any number they ever had among them."""
+def matching(asked: Asked, connection: Connection | None, *, today: date) -> tuple[QuerySet[Invoice], bool]:
+    """What passes the filters and the search, and whether the search found more than its newest thousand."""
+    found = filtered(asked, connection, today=today)
+    if asked.sort.endswith("number"):
+        found = found.filter(number__isnull=False)  # only one that is being created this moment has none yet
+    if not asked.q:
+        return found, False
+    match = find(found, asked.q)
+    return found.filter(pk__in=match.ids), match.more
+
+
+def in_order(found: QuerySet[Invoice], sort: str) -> QuerySet[Invoice]:
+    """All of them with what is shown of each, for a file."""
+    return _with_what_is_shown(found).order_by(*_order(sort))
+
+
+def chosen(ids: list[int]) -> list[Invoice]:
+    """These, with what is shown of each, the newest first."""
+    return list(in_order(Invoice.objects.filter(pk__in=ids), "-date"))
+
+
+def _with_what_is_shown(found: QuerySet[Invoice]) -> QuerySet[Invoice]:
     pushes = Push.objects.select_related("remote").order_by("requested_at")
-    found = Invoice.objects.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes), "remotes")
-    if status in Invoice.Status.values:
-        found = found.filter(status=status)
-    elif status == IMPORTED:
-        found = found.filter(origin=Invoice.Origin.IMPORTED)
-    elif status == "ASKED":
-        found = found.filter(status=Invoice.Status.DRAFT, asked_at__isnull=False)
-    for word in q.replace("\x00", " ").split()[:5]:
-        remote = RemoteInvoice.objects.filter(invoice=OuterRef("pk")).filter(
-            Q(number__icontains=word) | Q(remote_id__iexact=word)
-        )
-        found = found.filter(
-            Q(number__icontains=word)
-            | Q(client__name__icontains=word)
-            | Q(reference__icontains=word)
-            | Q(lines__description__icontains=word)
-            | Exists(remote)
-        ).distinct()
-    return found
+    return found.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes), "remotes")
 
 
-def _key(text: str) -> tuple[date, int] | None:
-    day, _, number = text.partition(".")
+def _order(sort: str) -> list[str]:
+    sign = "-" if sort.startswith("-") else ""
+    return [f"{sign}{FIELDS[sort.removeprefix('-')]}", f"{sign}id"]
+
+
+def _beyond(sort: str, key: Key, *, forwards: bool) -> Q:
+    """Past the key in that direction; the bound by itself is what lets Postgres enter the index at the key."""
+    field, (value, pk) = FIELDS[sort.removeprefix("-")], key
+    side = "lt" if sort.startswith("-") == forwards else "gt"
+    bound = Q((f"{field}__{side}e", value))
+    return bound & (Q((f"{field}__{side}", value)) | Q((f"id__{side}", pk)))
+
+
+def _text(sort: str, invoice: Invoice) -> str:
+    return f"{getattr(invoice, FIELDS[sort.removeprefix('-')])}.{invoice.pk}"
+
+
+def _key(sort: str, text: str) -> Key | None:
+    """What a page begins or ends with, as the address has it."""
+    value, _, pk = text.replace("\x00", "").rpartition(".")
     try:
-        return date.fromisoformat(day), int(number)
-    except ValueError:
+        return (_value(sort.removeprefix("-"), value), int(pk)) if value else None
+    except (ValueError, InvalidOperation):
         return None
 
 
-def _beyond(key: tuple[date, int], *, newer: bool) -> Q:
-    day, number = key
-    if newer:
-        return Q(issue_date__gt=day) | Q(issue_date=day, id__gt=number)
-    return Q(issue_date__lt=day) | Q(issue_date=day, id__lt=number)
-
-
-def _address(kept: dict[str, str], side: str, invoice: Invoice) -> str:
-    shown = {name: value for name, value in kept.items() if value}
-    return "?" + urlencode({**shown, side: f"{invoice.issue_date.isoformat()}.{invoice.pk}"})
-
-
-def columns_of(user: User) -> dict[str, bool]:
-    """Each column that can be left out, and whether this person sees it."""
-    choice = ViewChoice.objects.filter(user=user, page="invoices").first()
-    left_out = choice.left_out if choice else []
-    return {name: name not in left_out for name in COLUMNS}
-
-
-def keep_columns(user: User, chosen: list[str]) -> None:
-    left_out = [name for name in COLUMNS if name not in chosen]
-    ViewChoice.objects.update_or_create(user=user, page="invoices", defaults={"left_out": left_out})
+def _value(column: str, text: str) -> object:
+    if column in ("date", "due"):
+        return date.fromisoformat(text)
+    if column == "number":
+        return text
+    amount = Decimal(text)
+    if not amount.is_finite() or abs(amount) >= Decimal(10) ** 12:
+        raise ValueError
+    return amount.quantize(Decimal("0.01"))

@@ -12,18 +12,21 @@ from invoices.models import Invoice, TaxRate
 
 def obstacles(invoice: Invoice, connection: Connection | None) -> list[Refused]:
     """All of them, the first to be mended first; empty when the invoice can go."""
+    found = obstacles_of_all(connection)
+    if connection is None or connection.state in (Connection.State.CHOOSING, Connection.State.DISCONNECTING):
+        return found
+    return [*found, *_taxes(invoice, connection), *_numbers(invoice, connection), *_dates(invoice, connection)]
+
+
+def obstacles_of_all(connection: Connection | None) -> list[Refused]:
+    """What keeps every invoice from being sent, whichever it is."""
     if connection is None:
         return [Refused("Reflow is not connected to Sage yet.", Fix.CONNECTION)]
     if connection.state == Connection.State.CHOOSING:
         return [Refused("The organisation in Sage is not chosen yet.", Fix.CONNECTION)]
     if connection.state == Connection.State.DISCONNECTING:
         return [Refused("Reflow is being disconnected from Sage.", Fix.CONNECTION)]
-    return [
-        *_accounts(connection),
-        *_taxes(invoice, connection),
-        *_numbers(invoice, connection),
-        *_dates(invoice, connection),
-    ]
+    return list(_accounts(connection))
 
 
 def _accounts(connection: Connection) -> Iterator[Refused]:

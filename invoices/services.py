@@ -4,6 +4,7 @@ Each is one transaction; `now` and the person are handed in, and Refused says wh
 What happens to a draft before that is in `drafts`, and comes through this door too.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -47,8 +48,13 @@ def approve(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
 
 def may_approve(invoice: Invoice, actor: User) -> bool:
     """Whether this person may approve this invoice: the company can ask for a second one."""
-    second = Company.ours().second_person_approves
-    return actor.has_perm("invoices.approve_invoice") and not (second and invoice.created_by_id == actor.pk)
+    return approver(actor)(invoice)
+
+
+def approver(actor: User) -> Callable[[Invoice], bool]:
+    """Which invoices this person may approve, for many of them at once."""
+    second, may = Company.ours().second_person_approves, actor.has_perm("invoices.approve_invoice")
+    return lambda invoice: may and not (second and invoice.created_by_id == actor.pk)
 
 
 def ask_for_approval(*, invoice_id: int, actor: User, now: datetime) -> Invoice:

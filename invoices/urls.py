@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from invoices import linking, push_views, registers, views
+from invoices import linking, list_views, push_views, registers, views
 
 urlpatterns = [
-    path("invoices/", views.invoice_list, name="invoice-list"),
-    path("invoices/csv/", views.invoice_csv, name="invoice-csv"),
-    path("invoices/columns/", views.invoice_columns, name="invoice-columns"),
+    path("invoices/", list_views.invoice_list, name="invoice-list"),
+    path("invoices/csv/", list_views.invoice_csv, name="invoice-csv"),
+    path("invoices/columns/", list_views.invoice_columns, name="invoice-columns"),
+    path("invoices/moving/", list_views.invoice_moving, name="invoice-moving"),
+    path("invoices/chosen/", list_views.invoice_chosen, name="invoice-chosen"),
+    path("invoices/approve/", list_views.invoice_approve_many, name="invoice-approve-many"),
+    path("invoices/send/", list_views.invoice_send_many, name="invoice-send-many"),
     path("invoices/new/", views.invoice_new, name="invoice-new"),
     path("invoices/<int:pk>/", views.invoice_detail, name="invoice-detail"),
     path("invoices/<int:pk>/edit/", views.invoice_edit, name="invoice-edit"),

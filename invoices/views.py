@@ -3,56 +3,16 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connectors.services import live_connection
 from incrementors.services import NumberRefused
-from invoices import export, listing, services
+from invoices import services
 from invoices.forms import DiscardForm, InvoiceForm, draft_from, lines_for
 from invoices.models import Company, Invoice
 from invoices.push_views import person, push_context
-from invoices.standing import held_as, latest_push, shown_number, standing_of
-
-
-@require_safe
-def invoice_list(request: HttpRequest) -> HttpResponse:
-    asked = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "status", "after", "before")}
-    page = listing.page(**asked)
-    connection, now = live_connection(), timezone.now()
-    with_push = [(invoice, latest_push(invoice, connection)) for invoice in page.invoices]
-    rows = [
-        {
-            "invoice": invoice,
-            "push": push,
-            "remote": held_as(invoice, push, connection),
-            "stands": standing_of(invoice, push, connection, now=now),
-            "number": shown_number(invoice, connection),
-        }
-        for invoice, push in with_push
-    ]
-    shown = listing.columns_of(person(request))
-    columns = [(name, label, shown[name]) for name, label in listing.COLUMNS.items()]
-    context = {"rows": rows, "page": page, **asked, "statuses": listing.statuses(), "columns": columns, "shown": shown}
-    return render(request, "invoices/list.html", context)
-
-
-@require_safe
-def invoice_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """What the list shows, all pages of it, as a spreadsheet reads it."""
-    asked = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "status")}
-    rows = export.rows(listing.matching(**asked), live_connection(), now=timezone.now())
-    answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="invoices-{timezone.localdate().isoformat()}.csv"'
-    return answer
-
-
-@require_POST
-def invoice_columns(request: HttpRequest) -> HttpResponse:
-    listing.keep_columns(person(request), request.POST.getlist("columns"))
-    return redirect("invoice-list")
 
 
 @require_http_methods(["GET", "POST"])

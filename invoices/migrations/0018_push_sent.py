@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0013_totals")]
+    dependencies = [("invoices", "0017_finding")]
 
     operations = [
         migrations.AddIndex(

@@ -5,9 +5,11 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from invoices.models.business import NO_MARKUP, NOT_NEGATIVE, PERCENT, Client, Item, Property, TaxRate, money
 from invoices.totals import Sums, line_sums
@@ -61,6 +63,12 @@ class Invoice(models.Model):
         indexes = [
             models.Index(fields=["-issue_date", "-id"], name="invoice_newest_first"),
             models.Index(fields=["status", "-issue_date", "-id"], name="invoice_by_status"),
+            models.Index(fields=["due_date", "id"], name="invoice_by_due"),
+            models.Index(fields=["total", "id"], name="invoice_by_total"),
+            models.Index(
+                fields=["due_date", "id"], condition=Q(status__in=["SENT", "PART_PAID"]), name="invoice_to_be_paid"
+            ),
+            GinIndex(OpClass(Upper("reference"), "gin_trgm_ops"), name="invoice_reference_words"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoice_total_is_net_and_tax"),
@@ -120,6 +128,7 @@ class InvoiceLine(models.Model):
 
     class Meta:
         ordering = ["position"]
+        indexes = [GinIndex(OpClass(Upper("description"), "gin_trgm_ops"), name="line_words")]
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="line_one_at_each_position"),
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="line_total_is_net_and_tax"),
@@ -166,11 +175,12 @@ class Event(models.Model):
 
 
 class ViewChoice(models.Model):
-    """Which columns a person left out of a list."""
+    """Which columns a person left out of a list, and the order they have them in."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     page = models.CharField(max_length=30)
     left_out = models.JSONField(default=list)
+    in_order = models.JSONField(default=list)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "page"], name="view_choice_one_a_page")]

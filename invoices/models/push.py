@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from connectors.interface import RemoteStatus
 from connectors.models import Connection
@@ -46,6 +48,10 @@ class RemoteInvoice(models.Model):
                 name="remote_invoice_one_for_each_document",
             ),
             models.CheckConstraint(condition=~Q(remote_id=""), name="remote_invoice_has_a_token"),
+        ]
+        indexes = [
+            GinIndex(OpClass(Upper("number"), "gin_trgm_ops"), name="remote_number_words"),
+            models.Index(Upper("remote_id"), name="remote_invoice_by_token"),
         ]
 
     def __str__(self) -> str:

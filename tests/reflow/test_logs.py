@@ -125,7 +125,7 @@ def test_what_a_request_logs_carries_its_id_and_what_comes_after_does_not(
         logging.getLogger("invoices.push").warning("Overtaken.", extra={"push": 7})
         raise RuntimeError
 
-    monkeypatch.setattr("invoices.views.listing.page", page)
+    monkeypatch.setattr("invoices.list_views.listing.page", page)
     client.force_login(admin)
     client.raise_request_exception = False
     try:
@@ -146,7 +146,7 @@ def test_a_page_that_fails_says_so_without_its_inside(
     def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("the inside")
 
-    monkeypatch.setattr("invoices.views.listing.page", fails)
+    monkeypatch.setattr("invoices.list_views.listing.page", fails)
     client.force_login(admin)
     client.raise_request_exception = False
     answer = client.get("/invoices/")

@@ -1,0 +1,238 @@
+"""The invoice list: its page, its file, its columns, the rows that move by themselves, and what is done with many."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from connectors.models import Connection
+from connectors.services import live_connection
+from invoices import choosing, columns, export, listing, services
+from invoices.balances import AWAITING
+from invoices.choosing import AT_ONCE, Chooser, Done
+from invoices.filtering import NEWEST, Asked, FilterForm, asked_of
+from invoices.models import Invoice, Push, RemoteInvoice
+from invoices.obstacles import obstacles_of_all
+from invoices.push_views import person
+from invoices.standing import Standing, held_as, latest_push, shown_number, standing_of
+from invoices.tiles import currencies, tiles
+
+NAMED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One invoice as the list shows it, and why it can't be approved or sent from there."""
+
+    invoice: Invoice
+    push: Push | None
+    remote: RemoteInvoice | None
+    stands: Standing
+    number: str
+    days_overdue: int
+    why_not_approve: str
+    why_not_send: str
+
+    @property
+    def key(self) -> str:
+        return str(self.invoice.pk)
+
+    @property
+    def total(self) -> str:
+        """As a program adds it up: without commas."""
+        return str(self.invoice.total)
+
+    @property
+    def seen(self) -> str:
+        """What a row that moves is compared by."""
+        return f"{self.key}.{self.stands.code}.{int(self.stands.moving)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """A heading that sorts: where it leads, and how it is sorted now."""
+
+    address: str
+    aria: str
+
+
+@require_safe
+def invoice_list(request: HttpRequest) -> HttpResponse:
+    connection, today, asked = live_connection(), timezone.localdate(), asked_of(request.GET)
+    keys = {side: request.GET.get(side, "")[:100] for side in ("after", "before")}
+    page = listing.page(asked, connection, today=today, **keys)
+    all_tiles = tiles(asked, connection, today=today)
+    context = {
+        **_table(request, page.invoices, connection),
+        **{"page": page, "asked": asked, "tiles": all_tiles, "query": request.GET.urlencode()},
+        **{"filters": list(asked.filters()), "headings": _headings(asked), "newest": asked.sort == NEWEST},
+        "form": _panel(asked, currencies(all_tiles)),
+        "kept": {name: value for name, value in asked.values().items() if name != "q"},
+        "blocked": next((str(found) for found in obstacles_of_all(connection)), ""),
+        "at_once": AT_ONCE,
+    }
+    return render(request, "invoices/list.html", context)
+
+
+def _table(request: HttpRequest, invoices: Iterable[Invoice], connection: Connection | None) -> dict[str, Any]:
+    """The rows with this person's columns, and those of them that will still change by themselves."""
+    chooser, today = Chooser.of(person(request), connection), timezone.localdate()
+    rows = [_row(invoice, connection, chooser, today) for invoice in invoices]
+    return {
+        "rows": rows,
+        "moving": [row.seen for row in rows if row.stands.moving],
+        "columns": columns.columns_of(person(request)),
+    }
+
+
+def _row(invoice: Invoice, connection: Connection | None, chooser: Chooser, today: date) -> Row:
+    push = latest_push(invoice, connection)
+    awaited = invoice.status in AWAITING
+    return Row(
+        invoice=invoice,
+        push=push,
+        remote=held_as(invoice, push, connection),
+        stands=standing_of(invoice, push, connection, now=timezone.now()),
+        number=shown_number(invoice, connection),
+        days_overdue=max(0, (today - invoice.due_date).days) if awaited else 0,
+        why_not_approve=chooser.why_not_approve(invoice),
+        why_not_send=chooser.why_not_send(invoice),
+    )
+
+
+def _headings(asked: Asked) -> dict[str, Heading]:
+    """By column: a first press sorts money and dates from the top, the next one turns it round."""
+    first = {"number": "number", "date": "-date", "due": "due", "total": "-total"}
+    headings = {}
+    for name, sort in first.items():
+        active = asked.sort.removeprefix("-") == name
+        turned = name if asked.sort.startswith("-") else f"-{name}"
+        aria = ("descending" if asked.sort.startswith("-") else "ascending") if active else ""
+        headings[name] = Heading(address=asked.address(sort=turned if active else sort), aria=aria)
+    return headings
+
+
+def _panel(asked: Asked, known: list[str]) -> FilterForm:
+    """The filters as they stand; a currency can only be chosen where there are several."""
+    form = FilterForm(initial={**asked.values(), "overdue": asked.overdue})
+    if len(known) > 1 or asked.currency:
+        form.offer_currencies(known)
+    else:
+        del form.fields["currency"]
+    return form
+
+
+@require_safe
+def invoice_moving(request: HttpRequest) -> HttpResponse:
+    """The rows that look otherwise than a page last saw them; 204 where none does."""
+    seen = {text.partition(".")[0]: text for text in request.GET.getlist("seen")[: listing.PAGE_SIZE]}
+    connection = live_connection()
+    table = _table(request, listing.chosen(_ids(list(seen))), connection)
+    changed = [row for row in table["rows"] if seen.get(str(row.invoice.pk)) != row.seen]
+    if not changed:
+        return HttpResponse(status=204)
+    asked = asked_of(request.GET)
+    shown = {"tiles": tiles(asked, connection, today=timezone.localdate()), "asked": asked}
+    return render(request, "invoices/_moved.html", {**table, **shown, "rows": changed, "fragment": True})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invoice_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What the list shows, all pages of it in its order, or what was ticked, as a spreadsheet reads it."""
+    ids, asked = _ids(request.POST.getlist("ids")), asked_of(request.GET)
+    found = Invoice.objects.filter(pk__in=ids) if ids and not request.POST.get("all") else _matching(request)
+    rows = export.rows(listing.in_order(found, asked.sort), live_connection(), now=timezone.now())
+    answer = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="invoices-{timezone.localdate().isoformat()}.csv"'
+    return answer
+
+
+def _matching(request: HttpRequest) -> QuerySet[Invoice]:
+    return listing.matching(asked_of(request.GET), live_connection(), today=timezone.localdate())[0]
+
+
+def _ids(texts: list[str]) -> list[int]:
+    return [int(text) for text in texts if text.isdecimal() and len(text) < 19]  # noqa: PLR2004  # what fits a key
+
+
+@require_POST
+def invoice_columns(request: HttpRequest) -> HttpResponse:
+    """Keeps what was ticked and its order; one that is to go up or down is moved first."""
+    order = request.POST.getlist("order")
+    if request.POST.get("reset"):
+        columns.forget(person(request))
+        return _back(request)
+    for side, by in (("up", -1), ("down", 1)):
+        order = columns.move(order, request.POST.get(side, ""), by=by)
+    columns.keep_columns(person(request), shown=request.POST.getlist("columns"), order=order)
+    return _back(request)
+
+
+@require_safe
+def invoice_chosen(request: HttpRequest) -> JsonResponse:
+    """All that match, as the bar shows it: how many, their sums, and what can be done with them."""
+    return JsonResponse(choosing.summary(_matching(request), Chooser.of(person(request), live_connection())))
+
+
+@require_POST
+def invoice_approve_many(request: HttpRequest) -> HttpResponse:
+    chooser = Chooser.of(person(request), live_connection())
+    return _each(request, services.approve, chooser.why_not_approve, ("approved", "was approved", "were approved"))
+
+
+@require_POST
+def invoice_send_many(request: HttpRequest) -> HttpResponse:
+    connection = live_connection()
+    if found := obstacles_of_all(connection):
+        messages.error(request, f"Nothing was sent. {found[0]}")
+        return _back(request)
+    why = Chooser.of(person(request), connection).why_not_send
+    return _each(request, services.request_push, why, ("sent", "is on its way to Sage", "are on their way to Sage"))
+
+
+def _each(request: HttpRequest, service: Any, why: choosing.Why, words: tuple[str, str, str]) -> HttpResponse:
+    """Does it with each that was ticked, and says what came of it."""
+    ids = list(dict.fromkeys(_ids(request.POST.getlist("ids"))))
+    if not ids:
+        messages.info(request, "Tick the invoices first.")
+    elif len(ids) > AT_ONCE:
+        messages.error(request, f"Nothing was {words[0]}: {AT_ONCE} at a time. Narrow it with a search or a filter.")
+    else:
+        outcome = choosing.each(ids, service, why, actor=person(request), now=timezone.now())
+        _tell(request, outcome, words)
+    return _back(request)
+
+
+def _tell(request: HttpRequest, outcome: Done, words: tuple[str, str, str]) -> None:
+    not_done, one, several = words
+    if count := len(outcome.done):
+        messages.success(request, f"{count} invoice{'' if count == 1 else 's'} {one if count == 1 else several}.")
+    for reason, invoices in outcome.left_out.items():
+        said = format_html("{} not {}, {}: {}.", len(invoices), not_done, _in_a_sentence(reason), _links(invoices))
+        messages.warning(request, said)
+
+
+def _in_a_sentence(reason: str) -> str:
+    return reason.rstrip(".")
+
+
+def _links(invoices: list[Invoice]) -> SafeString:
+    links = ((reverse("invoice-detail", args=[one.pk]), str(one)) for one in invoices[:NAMED])
+    named = format_html_join(", ", '<a href="{}">{}</a>', links)
+    return format_html("{} and {} more", named, len(invoices) - NAMED) if len(invoices) > NAMED else named
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """To the list as it was asked for."""
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('invoice-list')}?{query}" if query else reverse("invoice-list"))

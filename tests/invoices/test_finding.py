@@ -1,0 +1,163 @@
+"""The search: by every number an invoice ever had, client, reference and line; the newest thousand, and never more."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection as database
+from django.test import Client as Browser
+from django.urls import reverse
+
+from connectors.models import Connection
+from incrementors.models import Number
+from incrementors.services import discard_number, give_up_number
+from invoices import finding, services
+from invoices.models import Client, Invoice, RemoteInvoice
+from tests.conftest import line
+from tests.invoices.conftest import NewPush, remote_of
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("invoice-list")
+
+
+def find(q: str) -> list[int]:
+    return finding.find(Invoice.objects.all(), q).ids
+
+
+@pytest.fixture
+def known(new_invoice: Callable[..., Invoice], wired: Connection, now: datetime) -> Invoice:
+    """One to be found by everything it has, among others that have none of it."""
+    for n in range(3):
+        other = Client.objects.create(name=f"Somebody {n}", reference=f"S{n}")
+        new_invoice(line("Nothing special"), client=other, reference="none")
+    found = new_invoice(line("Smoke alarm, mains"), line("Labour & travel"), reference="PO-7788")
+    remote_of(found, wired, now, number="SI-1009", remote_id="0c9d41f2")
+    return found
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        *("INV-00004", "inv-00004", "00004", "SI-1009", "si-1009", "0c9d41f2", "0C9D41F2"),
+        *("bramley", "BRAM1", "PO-7788", "po-77", "smoke", "ALARM", "travel", "4", "04"),
+        *("bramley smoke", "smoke bramley 00004", "  smoke   mains  ", "labour & travel", "travel 88", "smoke 09"),
+    ],
+)
+def test_a_search_finds_by_every_number_client_reference_and_line(known: Invoice, q: str) -> None:
+    assert find(q) == [known.pk]
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        *("SI-2000", "0c9d", "bramley nothing", "%%%", "___", "%", "_", "\\", "'", "smoke SI-2000", "<b>", "🏠🏠🏠"),
+        *("labour zz", "bramley _", "²", "999"),
+    ],
+)
+def test_a_search_for_what_is_not_there_finds_nothing(known: Invoice, desk: Browser, q: str) -> None:
+    assert find(q) == []
+    answer = desk.get(LIST, {"q": q})
+    assert answer.status_code == 200
+    assert "No invoice matches" in answer.text
+
+
+@pytest.mark.parametrize("q", ["\x00", "smoke\x00", "a " * 5000, "q" * 100_000, " ", "\u2003"])
+def test_an_absurd_search_is_no_accident(known: Invoice, desk: Browser, q: str) -> None:
+    assert desk.get(LIST, {"q": q}).status_code == 200
+
+
+def test_an_invoice_with_several_lines_that_match_is_found_once(new_invoice: Callable[..., Invoice]) -> None:
+    new_invoice(line("Alarm one"), line("Alarm two"), line("Alarm three"))
+    assert len(find("alarm")) == 1
+
+
+def test_a_number_that_was_given_up_still_finds_its_invoice(
+    new_push: NewPush, invoice: Invoice, staff: User, now: datetime
+) -> None:
+    new_push("ATTENTION", cause="NUMBER_TAKEN")
+    services.take_next_number(invoice_id=invoice.pk, actor=staff, now=now)
+    invoice.refresh_from_db()
+    assert invoice.number == "INV-00002"
+    assert find("INV-00001") == find("INV-00002") == [invoice.pk]
+
+
+def test_a_discarded_draft_is_found_by_its_number(invoice: Invoice, staff: User, now: datetime) -> None:
+    services.discard(invoice_id=invoice.pk, reason="Raised twice.", actor=staff, now=now)
+    assert find("INV-00001") == [invoice.pk]
+
+
+def test_a_number_that_was_skipped_finds_nothing(invoice: Invoice, now: datetime) -> None:
+    Number.objects.create(
+        group_id="INVOICES", value=77, text="INV-00077", outcome="SKIPPED", reason="The text was taken.", given_at=now
+    )
+    assert find("INV-00077") == []
+
+
+def test_each_number_that_books_ever_gave_it_finds_it(known: Invoice, now: datetime, admin: User) -> None:
+    former = Connection.objects.create(
+        platform="sage_intacct",
+        state="DISCONNECTED",
+        company_id="HARBOUR",
+        authorised_at=now,
+        authorised_by=admin,
+        disconnected_at=now,
+    )
+    remote_of(known, former, now, number="AR-0042", remote_id="5120", gone_at=now)
+    assert find("AR-0042") == find("5120") == find("SI-1009") == [known.pk]
+
+
+def test_a_number_of_no_invoice_any_more_is_never_found(known: Invoice) -> None:
+    RemoteInvoice.objects.all().delete()
+    assert find("SI-1009") == []
+
+
+@pytest.mark.parametrize(("limit", "more"), [(3, True), (4, False), (5, False)])
+def test_the_newest_are_shown_and_it_says_when_there_are_more(
+    known: Invoice, desk: Browser, monkeypatch: pytest.MonkeyPatch, limit: int, more: bool
+) -> None:
+    monkeypatch.setattr(finding, "LIMIT", limit)
+    newest = list(Invoice.objects.order_by("-pk").values_list("pk", flat=True)[:limit])
+    found = finding.find(Invoice.objects.all(), "INV-0000")
+    assert (found.ids, found.more) == (newest, more)
+    text = desk.get(LIST, {"q": "INV-0000"}).text
+    assert ("Narrow it with another word or a filter." in text) is more
+    assert text.count("<tr data-row") == min(limit, 4)
+
+
+def test_the_filters_count_before_the_limit(known: Invoice, desk: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "LIMIT", 1)
+    oldest = Invoice.objects.earliest("pk")
+    Invoice.objects.filter(pk=oldest.pk).update(asked_at=oldest.created_at)
+    text = desk.get(LIST, {"q": "INV-0000", "status": "ASKED"}).text
+    assert f'id="row-{oldest.pk}"' in text
+    assert "Narrow it" not in text
+
+
+def plan_of(queryset: Any) -> str:
+    """How Postgres would go about it, had it many rows."""
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    return str(queryset.explain())
+
+
+@pytest.mark.parametrize("q", ["INV-00004", "smoke", "SI-1009"])
+def test_each_place_is_looked_up_in_an_index_of_its_own(known: Invoice, q: str) -> None:
+    plan = plan_of(Invoice.objects.filter(pk__in=finding._with(q)).values("pk"))
+    for index in ("number_words", "line_words", "invoice_reference_words", "remote_number_words"):
+        assert f"Index Scan on {index}" in plan, plan
+    assert "remote_invoice_by_token" in plan
+
+
+@pytest.mark.parametrize("outcome", ["discarded", "taken"])
+def test_who_once_held_a_number_is_known_to_the_register(invoice: Invoice, outcome: str) -> None:
+    let_go = discard_number if outcome == "discarded" else give_up_number
+    let_go(holder=invoice.uuid, reason="It was not to be.")
+    assert find("INV-00001") == [invoice.pk]
+
+
+def test_a_day_is_no_reason_to_miss_one(new_invoice: Callable[..., Invoice]) -> None:
+    """The newest are those added last, whatever their date says."""
+    old = new_invoice(issue_date=date(2001, 1, 1), due_date=date(2001, 1, 1))
+    assert find("gutter") == [old.pk]
