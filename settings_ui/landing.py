@@ -20,7 +20,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context = {
         "figures": counted,
         "several": len(counted.sheets) > 1,
-        "late": [sheet for sheet in counted.sheets if sheet.overdue.invoices],
+        "late": [sheet for sheet in counted.sheets if sheet.owed.overdue_invoices],
         "latest": latest(connection),
         "company": Company.ours(),
         "today": timezone.localdate(now),

@@ -1,5 +1,6 @@
 """The page one lands on: what it shows whom, what is left to set up in each state, and its charts as tables."""
 
+import itertools
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -20,7 +21,7 @@ from settings_ui import first_steps
 from tests.conftest import draft_for, line
 
 pytestmark = pytest.mark.django_db
-QUERIES = 30
+QUERIES = 28
 TASKS = ["Company details", "Connect to Sage", "Numbering", "People", "First invoice", "First invoice in Sage"]
 
 
@@ -105,7 +106,7 @@ def test_each_tick_comes_from_what_is_really_there(
         step()
         done.append({title for title, state in states(admin, wired).items() if state == "done"})
     assert done[0] == {"Connect to Sage", "Numbering"}
-    new = [after - before for before, after in zip(done, done[1:], strict=False)]
+    new = [after - before for before, after in itertools.pairwise(done)]
     assert new == [{"Company details"}, {"People"}, {"First invoice"}, {"First invoice in Sage"}]
 
 
@@ -169,7 +170,7 @@ def test_once_all_is_done_it_is_gone_and_a_loss_brings_it_back(
     shown = page(admin)
     assert set_up_section(shown) == ""
     assert "Show set-up" not in shown
-    Connection.objects.update(state=Connection.State.DISCONNECTED)
+    Connection.objects.update(state=Connection.State.DISCONNECTED, disconnected_at=now)
     assert "5 of 6 done" in words(set_up_section(page(admin)))
 
 
@@ -225,7 +226,7 @@ def test_several_currencies_have_a_link_and_charts_each_the_most_used_first(
     shown = page(staff)
     assert re.findall(r"status=AWAITING&amp;currency=(\w+)", shown) == ["GBP", "EUR"]
     headings = ["By month, GBP", "By month, EUR", "Ageing, GBP", "Ageing, EUR", "Latest activity"]
-    assert [words(found) for found in re.findall(r"<h2 id=.*?</h2>", shown)][1:] == headings
+    assert [words(found) for found in re.findall(r"<h2 id=.*?</h2>", shown)][1:-1] == headings
     assert "€240.00" in words(shown)
 
 
@@ -251,7 +252,13 @@ def test_each_chart_has_a_name_a_story_and_a_table_with_the_same_figures(
 
 
 def test_the_page_asks_the_database_a_fixed_number_of_times(
-    page: Callable[[User], str], admin: User, staff: User, wired: Connection, client_of_ours: Client, now: datetime
+    page: Callable[[User], str],
+    client: Browser,
+    admin: User,
+    staff: User,
+    wired: Connection,
+    client_of_ours: Client,
+    now: datetime,
 ) -> None:
     counts = []
     for _ in range(2):
@@ -260,7 +267,7 @@ def test_the_page_asks_the_database_a_fixed_number_of_times(
             services.approve(invoice_id=one.pk, actor=staff, now=now)
         page(admin)
         with CaptureQueriesContext(database) as asked:
-            page(admin)
+            assert client.get("/").status_code == 200
         counts.append(len(asked))
     assert counts[0] == counts[1] <= QUERIES
 
