@@ -4,6 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils.timezone import localdate
 from playwright.sync_api import Locator, Page, expect
@@ -55,11 +56,11 @@ def rows(page: Page) -> Locator:
 
 
 @pytest.mark.usefixtures("business")
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)], ids=["wide", "on a phone"])
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
 def test_each_tile_leads_to_a_list_of_as_many_as_it_says(
-    new_page: NewPage, staff: User, width: int, height: int
+    new_page: NewPage, staff: User, width: int, height: int, scheme: str
 ) -> None:
-    page = new_page(width=width, height=height)
+    page = new_page(width=width, height=height, color_scheme=scheme)
     page.goto("/login/")
     page.get_by_label("Username").fill(staff.username)
     page.get_by_label("Password").fill(f"{staff.username}-password")
@@ -85,3 +86,5 @@ def test_each_tile_leads_to_a_list_of_as_many_as_it_says(
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
     expect(page.get_by_role("img", name="Invoiced and outstanding by month, GBP")).to_be_visible()
     expect(page.get_by_role("table", name="Outstanding by days overdue, GBP")).to_be_visible()
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
