@@ -77,6 +77,7 @@ class Number(models.Model):
         indexes = [
             models.Index(fields=["group", "-value"], name="number_newest_first"),
             models.Index(fields=["value"], name="number_by_value"),
+            models.Index(fields=["holder"], name="number_by_holder"),
             GinIndex(OpClass(Upper("text"), "gin_trgm_ops"), name="number_words"),
         ]
 

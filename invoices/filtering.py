@@ -111,7 +111,7 @@ def filtered(asked: Asked, connection: Connection | None, *, today: date) -> Que
     """The invoices that pass the filters, but for the search."""
     found = Invoice.objects.filter(_plain(asked, today))
     if asked.client:
-        clients = Client.objects.filter(Q(name__icontains=asked.client) | Q(reference__iexact=asked.client))
+        clients = Client.objects.filter(Q(name__icontains=asked.client) | Q(reference__iexact=asked.client)).order_by()
         found = found.filter(client__in=clients.values("pk"))
     if asked.sage == "NOT_SENT":
         known = [state for state in Push.State.values if state != Push.State.CANCELLED]

@@ -24,24 +24,28 @@ class Found:
 def find(among: QuerySet[Invoice], q: str) -> Found:
     """Those in which each word is found somewhere, the last added first.
 
-    Each place that is looked into has an index of its own, so a word is a union of what each of them gives, and never
-    one condition over all of them, which Postgres could only answer by reading every invoice.
+    The word that says most is looked up: each place has an index of its own, so it is a union of what each of them
+    gives, and never one condition over all of them, which Postgres could only answer by reading every invoice. What it
+    finds is then asked for the other words.
     """
-    words = sorted(set(q.split()[:WORDS]), key=len, reverse=True)
-    for n, word in enumerate(words):
-        if len(word) >= SHORTEST:
-            among = among.filter(pk__in=_with(word))
-        else:
-            among = among.filter(_says(word) if n else Q(pk__in=_with_short(word)))
+    first, *others = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
+    among = among.filter(pk__in=_with(first) if len(first) >= SHORTEST else _with_short(first))
+    for word in others:
+        among = among.filter(_says(word))
     ids = list(among.order_by("-pk").values_list("pk", flat=True)[: LIMIT + 1])
     return Found(ids=ids[:LIMIT], more=len(ids) > LIMIT)
+
+
+def _says_much(word: str) -> tuple[bool, bool, int]:
+    """Of words that an index can look up a number says most, then the longest."""
+    return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word)
 
 
 def _with(word: str) -> QuerySet[Any, Any]:
     """The ids of all invoices that have the word anywhere."""
     remotes = RemoteInvoice.objects.filter(number__icontains=word).values("invoice")
     tokens = RemoteInvoice.objects.filter(remote_id__iexact=word).values("invoice")
-    lines = InvoiceLine.objects.filter(description__icontains=word).values("invoice")
+    lines = InvoiceLine.objects.filter(description__icontains=word).order_by().values("invoice")
     references = Invoice.objects.filter(reference__icontains=word)
     numbers = Invoice.objects.filter(uuid__in=holders_of(word))
     billed = Invoice.objects.filter(client__in=_clients(word))
@@ -55,12 +59,15 @@ def _with_short(word: str) -> QuerySet[Any, Any]:
 
 
 def _says(word: str) -> Q:
-    """A short word beside longer ones: whether what those have found says it anywhere."""
-    remotes = RemoteInvoice.objects.filter(invoice=OuterRef("pk"), number__icontains=word)
+    """Whether an invoice has the word anywhere, asked of one that another word has found."""
+    remotes = RemoteInvoice.objects.filter(
+        Q(number__icontains=word) | Q(remote_id__iexact=word), invoice=OuterRef("pk")
+    )
     lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"), description__icontains=word)
-    own = Q(number__icontains=word) | Q(reference__icontains=word) | Q(client__name__icontains=word)
-    return own | Q(Exists(lines)) | Q(Exists(remotes))
+    client = Q(client__name__icontains=word) | Q(client__reference__icontains=word)
+    places = (Exists(lines.order_by()), Exists(remotes), Exists(holders_of(word).filter(holder=OuterRef("uuid"))))
+    return Q(reference__icontains=word) | client | Q(places[0]) | Q(places[1]) | Q(places[2])
 
 
-def _clients(word: str) -> QuerySet[Client]:
-    return Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word))
+def _clients(word: str) -> QuerySet[Any, Any]:
+    return Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word)).order_by().values("pk")

@@ -54,7 +54,7 @@ def matching(asked: Asked, connection: Connection | None, *, today: date) -> tup
     found = filtered(asked, connection, today=today)
     if asked.sort.endswith("number"):
         found = found.filter(number__isnull=False)  # only one that is being created this moment has none yet
-    if not asked.q:
+    if not asked.q.strip():
         return found, False
     match = find(found, asked.q)
     return found.filter(pk__in=match.ids), match.more

@@ -35,6 +35,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="number",
+            index=models.Index(fields=["holder"], name="number_by_holder"),
+        ),
+        migrations.AddIndex(
+            model_name="number",
             index=django.contrib.postgres.indexes.GinIndex(
                 django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper("text"), "gin_trgm_ops"),
                 name="number_words",

@@ -1,4 +1,4 @@
-"""The invoice list: filters and orders in its address, pages that lose and repeat nothing, a steady count of queries."""
+"""The invoice list: filters and orders in its address, pages that lose and repeat nothing, steady queries."""
 
 import re
 from collections.abc import Callable
