@@ -82,7 +82,11 @@ def by_month(today: date, *, months: int = 12) -> list[Month]:
     rows = (
         InvoiceTotal.objects.filter(status__in=INVOICED, month__range=(first, today))
         .values("month", "currency")
-        .annotate(count=Sum("invoices"), invoiced=Sum("total"), owed=Sum("outstanding"))
+        .annotate(
+            count=Sum("invoices"),
+            invoiced=Sum("total"),
+            owed=Coalesce(Sum("outstanding", filter=Q(status__in=AWAITING)), Decimal(0)),
+        )
         .filter(count__gt=0)
         .order_by("month", "currency")
     )

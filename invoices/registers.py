@@ -33,6 +33,8 @@ class Register:
     title: str
     icon: str
     teaching: str
+    """What it is for, in one sentence, where there is none yet."""
+    archiving: str
     searched: tuple[str, ...]
     fields: tuple[str, ...]
     unique: str = ""
@@ -92,6 +94,7 @@ def _links(request: HttpRequest, register: Register) -> dict[str, Any]:
         "archive_name": f"{register.name}-archive",
         "new_url": reverse(f"{register.name}-new") if may_add else "",
         "new_label": f"New {register.name}",
+        "empty_title": f"No {register.title.lower()} yet",
     }
 
 
@@ -137,7 +140,8 @@ CLIENTS = Register(
     title="Clients",
     icon="people",
     may_link=lambda connection: True,
-    teaching="A client is somebody you bill. Their reference and e-mail also find them in Sage.",
+    teaching="A client is somebody you bill; their reference and e-mail also find them in Sage.",
+    archiving="A client you no longer bill can be archived: they leave the choices, and stay on their invoices.",
     searched=("name", "reference", "email", "city", "postal_code"),
     unique="reference",
     fields=(
@@ -158,7 +162,8 @@ ITEMS = Register(
     title="Items",
     icon="box-seam",
     may_link=lambda connection: open_connector(connection).items is not None,
-    teaching="An item is something you sell again and again. Choosing it fills a line of an invoice.",
+    teaching="An item is something you sell again and again; choosing it fills a line of an invoice.",
+    archiving="An item you no longer sell can be archived: it leaves the choices, and stays on its invoices.",
     searched=("code", "description"),
     unique="code",
     fields=("code", "description", "sort", "unit_price", "tax_rate", "nominal_code"),
@@ -170,7 +175,8 @@ PROPERTIES = Register(
     icon="buildings",
     form_class=PropertyForm,
     add_to=show_on,
-    teaching="A property is where work is done. An invoice can name one, and Sage gets it in the notes.",
+    teaching="A property is where work is done; an invoice can name one, and Sage gets it in the notes.",
+    archiving="A property you no longer look after can be archived: it leaves the choices, and stays on its invoices.",
     searched=("name", "address", "client__name"),
     fields=("name", "client", "address"),
 )

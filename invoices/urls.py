@@ -5,7 +5,7 @@ from django.urls import path
 from invoices import linking, list_views, push_views, registers, views
 
 urlpatterns = [
-    path("", list_views.invoice_list, name="invoice-list"),
+    path("invoices/", list_views.invoice_list, name="invoice-list"),
     path("invoices/csv/", list_views.invoice_csv, name="invoice-csv"),
     path("invoices/columns/", list_views.invoice_columns, name="invoice-columns"),
     path("invoices/moving/", list_views.invoice_moving, name="invoice-moving"),

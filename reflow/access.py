@@ -23,6 +23,8 @@ RULES: dict[str, str] = {
     "password-set": PUBLIC,
     "password-change": ANYBODY,
     "company-logo": ANYBODY,
+    "dashboard": "invoices.view_invoice",
+    "dashboard-set-up": "invoices.view_invoice",
     "invoice-list": "invoices.view_invoice",
     "invoice-columns": "invoices.view_invoice",
     "invoice-csv": "invoices.view_invoice",
@@ -116,7 +118,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """Sign-in, and back here afterwards."""
     if request.headers.get("HX-Request"):
         return _to(request, reverse("login"))
-    there = request.get_full_path() if request.method == "GET" else "/"
+    there = request.get_full_path() if request.method == "GET" else reverse("dashboard")
     return _to(request, f"{reverse('login')}?{urlencode({'next': there})}")
 
 

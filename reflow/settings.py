@@ -154,7 +154,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # an invoice of the most lines, and some m
 
 # Sign-in and cookies ------------------------------------------------------------------------------------
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "invoice-list"
+LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())

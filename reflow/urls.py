@@ -4,9 +4,11 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from reflow import health
-from settings_ui import logo, sign_in, welcome
+from settings_ui import landing, logo, sign_in, welcome
 
 urlpatterns = [
+    path("", landing.dashboard, name="dashboard"),
+    path("set-up/", landing.dashboard_set_up, name="dashboard-set-up"),
     path("", include("invoices.urls")),
     path("settings/", include("settings_ui.urls")),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

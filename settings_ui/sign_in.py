@@ -32,7 +32,7 @@ class PasswordSet(PasswordResetConfirmView):
     """The way in for who was invited or forgot their password; the link is good for one time."""
 
     template_name = "registration/password_set.html"
-    success_url = reverse_lazy("invoice-list")
+    success_url = reverse_lazy("dashboard")
     post_reset_login = True
     post_reset_login_backend = "django.contrib.auth.backends.ModelBackend"
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from connectors import services
-from incrementors.models import Group
+from incrementors.models import Group, Number
 from incrementors.services import NumberRefused, change_group
 from invoices.models import Company
 from settings_ui.forms import CompanyForm, GroupForm, counted
@@ -17,7 +17,8 @@ from settings_ui.forms import CompanyForm, GroupForm, counted
 @require_safe
 def incrementor_list(request: HttpRequest) -> HttpResponse:
     groups = [(group, group.pattern.text(group.next_value)) for group in Group.objects.order_by("-pk")]
-    return render(request, "settings/incrementors.html", {"groups": groups})
+    context = {"groups": groups, "untouched": not Number.objects.exists()}
+    return render(request, "settings/incrementors.html", context)
 
 
 @require_http_methods(["GET", "POST"])

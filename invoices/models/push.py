@@ -136,7 +136,8 @@ class Push(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=~Q(state__in=["SENT", "CANCELLED"]), name="push_open")
+            models.Index(fields=["due_at", "id"], condition=~Q(state__in=["SENT", "CANCELLED"]), name="push_open"),
+            models.Index(fields=["sent_at"], condition=Q(state="SENT"), name="push_sent"),
         ]
 
     def __str__(self) -> str:

@@ -76,7 +76,7 @@ def end(connection: Connection) -> None:
 
 def test_the_list_shows_sages_number_ours_beneath_and_that_it_came_from_there(desk: Browser, bring: Bring) -> None:
     bring()
-    shown = cells(desk.get("/").text)
+    shown = cells(desk.get("/invoices/").text)
     assert shown["Number"] == "SI-1009 IMP-00003 here"
     assert (shown["Status"], shown["Sage state"], shown["Sent to Sage"]) == ("Sent", "Imported", "")
 
@@ -86,13 +86,13 @@ def test_after_a_disconnect_the_list_shows_our_number_and_sages_beneath(
 ) -> None:
     bring()
     end(wired)
-    shown = cells(desk.get("/").text)
+    shown = cells(desk.get("/invoices/").text)
     assert (shown["Number"], shown["Sage state"]) == ("IMP-00003 SI-1009 in Sage", "Imported")
 
 
 def test_one_whose_number_another_invoice_has_shows_its_own(desk: Browser, bring: Bring) -> None:
     invoice = bring(is_shown=False)
-    assert cells(desk.get("/").text)["Number"] == "IMP-00003 SI-1009 in Sage"
+    assert cells(desk.get("/invoices/").text)["Number"] == "IMP-00003 SI-1009 in Sage"
     assert "Also ours of another invoice" in card(desk, invoice)
 
 
@@ -109,29 +109,30 @@ def test_the_list_says_what_is_paid_and_what_is_outstanding(
     desk: Browser, bring: Bring, status: str, outstanding: str, badge: str, shown: str
 ) -> None:
     bring(status=status, outstanding=Decimal(outstanding))
-    row = cells(desk.get("/").text)
+    row = cells(desk.get("/invoices/").text)
     assert (row["Status"], row["Outstanding"]) == (badge, shown)
 
 
 def test_the_outstanding_column_can_be_left_out(desk: Browser, bring: Bring) -> None:
     bring()
-    assert "Outstanding</th>" in desk.get("/").text
+    assert "Outstanding</th>" in desk.get("/invoices/").text
     desk.post("/invoices/columns/", {"columns": ["property", "due", "status", "sage", "sent"]})
-    assert "Outstanding</th>" not in desk.get("/").text
+    assert "Outstanding</th>" not in desk.get("/invoices/").text
 
 
 def test_part_paid_paid_and_imported_are_filters(desk: Browser, bring: Bring, invoice: Invoice) -> None:
     for n, status in enumerate(("SENT", "PART_PAID", "PAID"), start=1):
         bring(f"IMP-{n:05}", f"SI-{n}", status=status)
     wanted = {"status=PART_PAID": 1, "status=PAID": 1, "origin=IMPORTED": 3, "origin=OWN": 1}
-    assert {query: desk.get(f"/?{query}").text.count('class="lead"') for query in wanted} == wanted
-    assert "origin=IMPORTED" in re.findall(r'href="(/invoices/csv/[^"]*)"', desk.get("/?origin=IMPORTED").text)[0]
+    assert {query: desk.get(f"/invoices/?{query}").text.count('class="lead"') for query in wanted} == wanted
+    page = desk.get("/invoices/?origin=IMPORTED").text
+    assert "origin=IMPORTED" in re.findall(r'href="(/invoices/csv/[^"]*)"', page)[0]
 
 
 def test_an_imported_invoice_is_found_by_sages_number_and_by_ours(desk: Browser, bring: Bring) -> None:
     invoice = bring()
     for q in ("SI-1009", "IMP-00003", "key-SI-1009", "boiler"):
-        assert f'id="row-{invoice.pk}"' in desk.get("/", {"q": q, "origin": "IMPORTED"}).text
+        assert f'id="row-{invoice.pk}"' in desk.get("/invoices/", {"q": q, "origin": "IMPORTED"}).text
 
 
 @pytest.mark.parametrize("count", [1, 50])
@@ -140,9 +141,9 @@ def test_a_list_of_imported_invoices_asks_no_oftener_for_fifty_than_for_one(
 ) -> None:
     for n in range(count):
         bring(f"IMP-{n:05}", f"SI-{n}")
-    desk.get("/")
+    desk.get("/invoices/")
     with django_assert_max_num_queries(14):
-        assert desk.get("/").text.count("Imported</span>") == count
+        assert desk.get("/invoices/").text.count("Imported</span>") == count
 
 
 def test_the_card_says_where_it_was_raised_with_token_numbers_and_a_link(desk: Browser, bring: Bring) -> None:

@@ -82,7 +82,10 @@ def rows_shown(desk: Browser, path: str) -> str:
 
 @EACH
 def test_an_empty_register_says_what_it_is_for(desk: Browser, path: str, model: type[Model], typed: Typed) -> None:
-    assert "Nothing here yet" in text(desk.get(f"/{path}/"))
+    page = desk.get(f"/{path}/")
+    assert f"No {path} yet" in text(page)
+    assert page.content.decode().count(f'href="/{path}/new/"') == 2, "at the top, and where one looks"
+    assert "Nothing is archived" in text(desk.get(f"/{path}/?show=archived"))
     assert "Nothing matches" in text(desk.get(f"/{path}/?q=x"))
 
 

@@ -143,7 +143,7 @@ def test_raised_in_intacct_it_is_here_paid_there_it_is_paid_here_reversed_there_
     found += faults_of(page, "paid imported invoice")
 
     phone = new_page(**NARROW, storage_state=page.context.storage_state())
-    for name, path in (("list", "/"), ("connector", "/settings/connector/")):
+    for name, path in (("list", "/invoices/"), ("connector", "/settings/connector/")):
         phone.goto(path)
         found += faults_of(phone, f"{name} on a phone")
     assert found == []

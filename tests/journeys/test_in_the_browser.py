@@ -44,10 +44,13 @@ def site(client_of_ours: Client) -> Property:
 
 
 def sign_in(page: Page, user: User) -> None:
+    """By the form to the dashboard, and from there to the list, where most of what follows begins."""
     page.goto("/login/")
     page.get_by_label("Username").fill(user.username)
     page.get_by_label("Password").fill(f"{user.username}-password")
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Dashboard", level=1)).to_be_visible()
+    go_to(page, "Invoices")
     expect(page.get_by_role("heading", name="Invoices", level=1)).to_be_visible()
 
 

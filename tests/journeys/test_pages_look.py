@@ -70,10 +70,10 @@ class Tour:
         yield from self.incrementors()
         yield from self.invoices()
         yield from self.failures()
-        yield self.open("invoices in all states", "/")
+        yield self.open("invoices in all states", "/invoices/")
         yield self.open("no such page", "/invoices/999999/")
         self.sign_in(self.viewer)
-        yield self.open("list as a viewer", "/?status=DRAFT")
+        yield self.open("list as a viewer", "/invoices/?status=DRAFT")
         yield self.open("draft as a viewer", f"/invoices/{draft().pk}/")
         yield self.open("not open to a viewer", "/settings/connector/")
 
@@ -86,7 +86,7 @@ class Tour:
         yield "stale form"
 
     def empty_lists(self) -> Iterator[str]:
-        yield self.open("invoices, none yet", "/")
+        yield self.open("invoices, none yet", "/invoices/")
         for plural in ("clients", "items", "properties"):
             yield self.open(f"{plural}, none yet", f"/{plural}/")
         menu = self.page.get_by_role("button", name="Menu")
@@ -95,10 +95,10 @@ class Tour:
             yield "menu"
 
     def lists(self) -> Iterator[str]:
-        yield self.open("invoices", "/")
+        yield self.open("invoices", "/invoices/")
         self.page.get_by_text("Columns", exact=True).click()
         yield "invoices, columns"
-        yield self.open("invoices, searched in vain", "/?q=zzz&status=SENT")
+        yield self.open("invoices, searched in vain", "/invoices/?q=zzz&status=SENT")
         for plural in ("clients", "items", "properties"):
             yield self.open(plural, f"/{plural}/")
         yield self.open("items, none archived", "/items/?show=archived")

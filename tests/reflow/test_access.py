@@ -93,6 +93,8 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "logout": ({**but(READ, 405)}, dict.fromkeys(WHO, 302)),
     "healthz": (OPEN, but(OPEN, 405)),
     "readyz": (OPEN, but(OPEN, 405)),
+    "dashboard": (READ, but(READ, 405)),
+    "dashboard-set-up": (but(READ, 405), but(READ, 302)),
     "invoice-list": (READ, but(READ, 405)),
     "invoice-columns": (but(READ, 405), but(READ, 302)),
     "invoice-csv": (READ, READ),
@@ -293,4 +295,4 @@ def test_staff_see_no_settings_in_the_menu(client: Browser, staff: User, admin: 
     client.force_login(staff)
     assert "/settings/" not in client.get("/").content.decode()
     client.force_login(admin)
-    assert client.get("/").content.decode().count('href="/settings/') == 4
+    assert client.get("/invoices/").content.decode().count('href="/settings/') == 4

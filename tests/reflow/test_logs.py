@@ -129,7 +129,7 @@ def test_what_a_request_logs_carries_its_id_and_what_comes_after_does_not(
     client.force_login(admin)
     client.raise_request_exception = False
     try:
-        answer = client.get("/")
+        answer = client.get("/invoices/")
         worker.log.warning("After the request.")
     finally:
         logging.getLogger("invoices").removeHandler(handler)
@@ -149,6 +149,6 @@ def test_a_page_that_fails_says_so_without_its_inside(
     monkeypatch.setattr("invoices.list_views.listing.page", fails)
     client.force_login(admin)
     client.raise_request_exception = False
-    answer = client.get("/")
+    answer = client.get("/invoices/")
     assert answer.status_code == 500
     assert b"the inside" not in answer.content
