@@ -2,6 +2,7 @@
 
 from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
+from invoices.models.mail import InvoiceMail
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
 
@@ -11,6 +12,7 @@ __all__ = [
     "Event",
     "Invoice",
     "InvoiceLine",
+    "InvoiceMail",
     "Item",
     "Property",
     "Pull",
