@@ -19,6 +19,7 @@ from connectors.models import Connection
 from invoices.documents import client_of, frozen_client
 from invoices.models import Company, Invoice, InvoiceLine, TaxRate
 from invoices.standing import shown_number
+from invoices.totals import Sums, invoice_sums
 
 log = logging.getLogger(__name__)
 
@@ -165,18 +166,16 @@ def _totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, s
 
 def _taxes(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, Decimal]]:
     """Each rate, with what it is counted on; one sum where the lines do not say."""
-    by_rate: dict[TaxRate, list[InvoiceLine]] = defaultdict(list)
+    by_rate: dict[TaxRate, list[Sums]] = defaultdict(list)
     for line in lines:
         if line.tax_rate:
-            by_rate[line.tax_rate].append(line)
+            by_rate[line.tax_rate].append(Sums(discount=line.discount, net=line.net, tax=line.tax))
     if not by_rate:
         return [("Tax", invoice.tax)]
     return [
-        (
-            f"{'Tax ' if rate.percentage else ''}{_rate(rate)} on {amount(sum((line.net for line in of), Decimal(0)), invoice.currency)}",
-            sum((line.tax for line in of), Decimal(0)),
-        )
-        for rate, of in sorted(by_rate.items(), key=lambda pair: pair[0].position)
+        (f"{'Tax ' if rate.percentage else ''}{_rate(rate)} on {amount(sums.net, invoice.currency)}", sums.tax)
+        for rate in sorted(by_rate, key=lambda rate: rate.position)
+        for sums in [invoice_sums(by_rate[rate])]
     ]
 
 

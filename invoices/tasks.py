@@ -1,4 +1,4 @@
-"""The queue hop: Celery carries a push's id and nothing else, and may lose it."""
+"""The queue hop: Celery carries the id of a push or an e-mail and nothing else, and may lose it."""
 
 import logging
 from uuid import UUID
@@ -8,7 +8,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import lifecycle
-from invoices import parting, pull, push
+from invoices import mailing, parting, pull, push
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,14 @@ def hint_reading(connection_id: UUID) -> None:
         log.warning("The broker is away; the next look at what is due will find it.")
 
 
+def hint_mail(mail_id: int) -> None:
+    """An e-mail leaves at once; when the broker is away the next look at what is due finds it."""
+    try:
+        send_mail.delay(mail_id=mail_id)
+    except OperationalError:
+        log.warning("The broker is away; the next look at what is due will find mail %s.", mail_id)
+
+
 @shared_task
 def push_invoice(push_id: int, **_: object) -> None:
     left = push.work(push_id)
@@ -41,6 +49,17 @@ def sweep_pushes(**_: object) -> None:
     for push_id in push.sweep(now=timezone.now()):
         hint(push_id)
     parting.finish_if_drained(now=timezone.now())
+
+
+@shared_task
+def send_mail(mail_id: int, **_: object) -> None:
+    mailing.work(mail_id)
+
+
+@shared_task
+def sweep_mails(**_: object) -> None:
+    for mail_id in mailing.sweep(now=timezone.now()):
+        hint_mail(mail_id)
 
 
 @shared_task

@@ -237,7 +237,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"invoices.tasks.{name}", "schedule": timedelta(seconds=seconds) / CLOCK_DIVISOR}
-    for name, seconds in {"sweep_pushes": 10, "read_numbers": 60, "pull_changes": 30, "keep_alive": 3600}.items()
+    for name, seconds in {
+        "sweep_pushes": 10,
+        "sweep_mails": 15,
+        "read_numbers": 60,
+        "pull_changes": 30,
+        "keep_alive": 3600,
+    }.items()
 }
 
 # Sage ---------------------------------------------------------------------------------------------------
