@@ -244,6 +244,15 @@ def test_it_opens_in_the_browser_under_a_good_name(desk: Browser, approved: Invo
     assert answer.content.startswith(b"%PDF")
 
 
+def test_terms_and_how_to_pay_are_set_with_the_company(client: Browser, admin: User, approved: Invoice) -> None:
+    client.force_login(admin)
+    typed = {"name": "Quayside", "currency": "GBP", "terms_days": "14"}
+    paper_of = {"payment_details": "IBAN GB00 TEST", "invoice_terms": "Goods remain ours until paid for."}
+    assert client.post("/settings/company/", {**typed, **paper_of}).status_code == 302
+    said = words(approved)
+    assert "How to pay IBAN GB00 TEST" in said and "Terms Goods remain ours until paid for." in said
+
+
 def a_logo() -> bytes:
     written = io.BytesIO()
     Image.new("RGBA", (60, 20), (22, 90, 110, 128)).save(written, "PNG")
