@@ -101,7 +101,7 @@ def test_the_row_is_committed_before_anybody_is_told_and_a_broker_that_is_away_d
     tasks.hint_mail(mail.pk)
     assert mailing.sweep(now=now) == [mail.pk]
     tasks.sweep_mails()
-    tasks.send_mail(mail.pk)
+    tasks.send_mail(mail_id=mail.pk)
     assert len(outbox.outbox) == 1 and mailing.sweep(now=now) == []
 
 
