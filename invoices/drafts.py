@@ -104,9 +104,11 @@ def update_invoice(*, invoice_id: int, version: int, draft: InvoiceDraft, actor:
                 "with the invoice as it is now, then save again to keep yours."
             )
         invoice.version += 1
+        before = invoice.total
         invoice.lines.all().delete()
         _fill(invoice, draft)
-        note(invoice, "Edited.", actor, now)
+        total = f"{before:,.2f}" if before == invoice.total else f"{before:,.2f} → {invoice.total:,.2f}"
+        note(invoice, f"Edited: {len(draft.lines)} line{'s' * (len(draft.lines) > 1)}, total {total}.", actor, now)
     return invoice
 
 

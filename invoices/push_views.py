@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from connectors.interface import PlatformError
 from connectors.services import live_connection, platform_of
 from incrementors.services import NumberRefused
-from invoices import conflicts, services
+from invoices import conflicts, mailing, services
 from invoices.forms import DiscardForm
 from invoices.models import Invoice, Push
 from invoices.standing import (
@@ -22,6 +22,7 @@ from invoices.standing import (
     current_push,
     former_numbers,
     held_as,
+    look_of,
     shown_number,
     standing_of,
     why_void,
@@ -42,6 +43,7 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
     sendable = invoice.status in (Invoice.Status.DRAFT, Invoice.Status.APPROVED) and not stands.moving
     found = services.obstacles(invoice, connection) if sendable else []
     attempts = list(push.attempts.all()) if push else []
+    events = list(invoice.events.select_related("actor"))
     remote = held_as(invoice, push, connection)
     subject = push.connection if push else remote.connection if remote else connection
     return {
@@ -62,9 +64,20 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         "last_attempt": attempts[-1] if attempts else None,
         "attempts": attempts,
         "support_email": settings.SUPPORT_EMAIL,
-        "events": invoice.events.select_related("actor"),
+        "events": events,
+        "past": [(event, *look_of(event)) for event in events],
         "discard_form": DiscardForm(),
+        **mail_context(request, invoice),
     }
+
+
+def mail_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
+    """How far its latest e-mail is, and whether e-mailing it is what comes next."""
+    mail = invoice.mails.select_related("requested_by").first()
+    may_mail = request.user.has_perm("invoices.send_invoice") and not mailing.why_not(invoice)
+    owed = invoice.status in (Invoice.Status.SENT, Invoice.Status.PART_PAID)
+    is_next = may_mail and settings.MAIL_IS_SET_UP and owed and not mail
+    return {"mail": mail, "may_mail": may_mail, "mail_is_next": is_next}
 
 
 def _mend(request: HttpRequest, invoice: Invoice, fix: str | None, subject: str = "") -> dict[str, str] | None:

@@ -18,6 +18,7 @@ from connectors.interface import BookedInvoice, PlatformError, Reconnect
 from connectors.models import Connection
 from incrementors.models import Group, Number
 from incrementors.services import skip_past
+from invoices import mailing
 from invoices.looks import CLOCKS_APART, changed_since
 from invoices.models import Event, Invoice
 
@@ -38,7 +39,11 @@ def last_known(now: datetime) -> datetime:
 
 def confirm(*, actor: User, now: datetime) -> None:
     """An admin says that this copy is the live one; a worker then asks Sage what it missed."""
-    if epoch.confirm(copied_at=last_known(now), actor=actor, now=now):
+    with transaction.atomic():
+        confirmed = epoch.confirm(copied_at=last_known(now), actor=actor, now=now)
+        if confirmed:
+            mailing.doubt_all(now=now)
+    if confirmed:
         log.warning("A restored copy was confirmed as the live database.")
 
 

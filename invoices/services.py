@@ -1,12 +1,15 @@
-"""What a person can do with an invoice: approve it, take it back, send it, and settle a conflict of numbers.
+"""What a person can do with an invoice: approve it, take it back, send it, settle a conflict of numbers, e-mail it.
 
 Each is one transaction; `now` and the person are handed in, and Refused says what stands in the way and where to go.
 What happens to a draft before that is in `drafts`, and comes through this door too.
 """
 
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -16,7 +19,7 @@ from connectors.models import Connection
 from connectors.services import live_connection
 from incrementors.models import Group
 from incrementors.services import give_up_number, next_free_text
-from invoices import documents, record, tasks
+from invoices import documents, mailing, record, tasks
 from invoices.drafts import (
     EditedMeanwhile,
     InvoiceDraft,
@@ -31,7 +34,7 @@ from invoices.drafts import (
     note,
     update_invoice,
 )
-from invoices.models import Company, Invoice, Push, PushAttempt, RemoteInvoice
+from invoices.models import Company, Invoice, InvoiceMail, Push, PushAttempt, RemoteInvoice
 from invoices.obstacles import obstacles
 
 
@@ -196,6 +199,43 @@ def _conflict(invoice_id: int) -> tuple[Invoice, Push]:
     if push is None or push.connection.state == Connection.State.DISCONNECTING:
         raise Refused("There is no conflict of numbers any more. Look at the invoice again.")
     return invoice, push
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """An e-mail as a person wrote it, checked field by field already; its key is its form's, so two clicks are one."""
+
+    key: uuid.UUID
+    to: str
+    copy_to: str
+    subject: str
+    body: str
+
+
+def mail_invoice(*, invoice_id: int, letter: Letter, actor: User, now: datetime) -> InvoiceMail:
+    """Puts an e-mail with the invoice on record; a worker sends it with the PDF as it is then."""
+    with transaction.atomic():
+        invoice = locked(invoice_id)
+        found = invoice.mails.filter(key=letter.key).first()
+        if found:
+            return found
+        if why := mailing.why_not(invoice):
+            raise Refused(why)
+        if not settings.MAIL_IS_SET_UP:
+            raise Refused(mailing.NOT_SET_UP)
+        mail = InvoiceMail.objects.create(
+            invoice=invoice,
+            key=letter.key,
+            to=letter.to,
+            copy_to=letter.copy_to,
+            subject=letter.subject,
+            body=letter.body,
+            requested_at=now,
+            requested_by=actor,
+            due_at=now,
+        )
+        transaction.on_commit(lambda: tasks.hint_mail(mail.pk), robust=True)
+        return mail
 
 
 __all__ = [

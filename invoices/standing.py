@@ -144,6 +144,29 @@ def former_numbers(invoice: Invoice, connection: Connection | None) -> list[tupl
     return [(platform_of(remote.connection).label, remote) for remote in former]
 
 
+LOOKS = (
+    # how what happened begins, its icon and its tone in the history
+    (("Sent to Sage", "Found in Sage", "Released in Sage"), "send", "good"),
+    (("Linked", "Imported"), "link-45deg", "info"),
+    (("E-mailed",), "envelope", "good"),
+    (("The e-mail", "Sage's answer was lost"), "question-circle", "warn"),
+    (("Not e-mailed", "Sage refused", "Sage did not"), "exclamation-triangle", "bad"),
+    (("Approved",), "check-circle", "info"),
+    (("Created",), "plus-lg", "neutral"),
+    (("Edited",), "pencil", "neutral"),
+    (("Taken back",), "arrow-counterclockwise", "neutral"),
+    (("Discarded", "Void", "Deleted"), "slash-circle", "neutral"),
+    (("Paid",), "check-circle-fill", "good"),
+    (("Part paid",), "circle-half", "info"),
+)
+
+
+def look_of(event: Event) -> tuple[str, str]:
+    """Its icon and tone in the history, by what it begins with."""
+    found = ((icon, tone) for beginnings, icon, tone in LOOKS if event.text.startswith(beginnings))
+    return next(found, ("clock", "neutral"))
+
+
 def latest_push(invoice: Invoice, connection: Connection | None) -> Push | None:
     """As `current_push`, from what a list of invoices has fetched already."""
     live = connection.pk if connection else None

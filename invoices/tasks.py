@@ -1,4 +1,4 @@
-"""The queue hop: Celery carries a push's id and nothing else, and may lose it."""
+"""The queue hop: Celery carries the id of a push or an e-mail and nothing else, and may lose it."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, parting, pull, push, restoring
+from invoices import balances, mailing, parting, pull, push, restoring
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,14 @@ def _leave() -> None:
     os._exit(os.EX_TEMPFAIL)
 
 
+def hint_mail(mail_id: int) -> None:
+    """An e-mail leaves at once; when the broker is away the next look at what is due finds it."""
+    try:
+        send_mail.delay(mail_id=mail_id)
+    except OperationalError:
+        log.warning("The broker is away; the next look at what is due will find mail %s.", mail_id)
+
+
 @shared_task
 @live_only
 def push_invoice(push_id: int, **_: object) -> None:
@@ -66,6 +74,19 @@ def sweep_pushes(**_: object) -> None:
     for push_id in push.sweep(now=timezone.now()):
         hint(push_id)
     parting.finish_if_drained(now=timezone.now())
+
+
+@shared_task
+@live_only
+def send_mail(mail_id: int, **_: object) -> None:
+    mailing.work(mail_id)
+
+
+@shared_task
+@live_only
+def sweep_mails(**_: object) -> None:
+    for mail_id in mailing.sweep(now=timezone.now()):
+        hint_mail(mail_id)
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import linking, list_views, push_views, registers, views
+from invoices import linking, list_views, mail_views, push_views, registers, views
 
 urlpatterns = [
     path("invoices/", list_views.invoice_list, name="invoice-list"),
@@ -14,6 +14,9 @@ urlpatterns = [
     path("invoices/send/", list_views.invoice_send_many, name="invoice-send-many"),
     path("invoices/new/", views.invoice_new, name="invoice-new"),
     path("invoices/<int:pk>/", views.invoice_detail, name="invoice-detail"),
+    path("invoices/<int:pk>/pdf/", mail_views.invoice_pdf, name="invoice-pdf"),
+    path("invoices/<int:pk>/mail/", mail_views.invoice_mail, name="invoice-mail"),
+    path("invoices/<int:pk>/mails/", mail_views.invoice_mails, name="invoice-mails"),
     path("invoices/<int:pk>/edit/", views.invoice_edit, name="invoice-edit"),
     path("invoices/<int:pk>/approve/", views.invoice_approve, name="invoice-approve"),
     path("invoices/<int:pk>/draft/", views.invoice_draft, name="invoice-draft"),

@@ -240,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": f"invoices.tasks.{name}", "schedule": timedelta(seconds=seconds) / CLOCK_DIVISOR}
     for name, seconds in {
         "sweep_pushes": 10,
+        "sweep_mails": 15,
         "read_numbers": 60,
         "pull_changes": 30,
         "fold_totals": 60,

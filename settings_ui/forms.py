@@ -19,11 +19,27 @@ NONE = "None"
 class CompanyForm(forms.ModelForm):
     class Meta:
         model = Company
-        fields = ["name", "address", "vat_number", "currency", "terms_days", "second_person_approves"]
-        widgets = {"address": forms.Textarea(attrs={"rows": 4})}
+        fields = [
+            "name",
+            "address",
+            "vat_number",
+            "currency",
+            "terms_days",
+            "payment_details",
+            "invoice_terms",
+            "second_person_approves",
+        ]
+        widgets = {
+            "address": forms.Textarea(attrs={"rows": 4}),
+            "payment_details": forms.Textarea(attrs={"rows": 4}),
+            "invoice_terms": forms.Textarea(attrs={"rows": 4}),
+        }
         help_texts = {
             "currency": "Three letters, such as GBP. New invoices are made out in it.",
             "terms_days": "Used where a client has no terms of its own.",
+            "payment_details": "Bank, sort code and account number, say. Printed on invoices, and in the e-mail, "
+            "while there is something to pay.",
+            "invoice_terms": "Printed at the end of every invoice.",
         }
 
 

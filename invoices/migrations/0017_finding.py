@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("incrementors", "0005_words"), ("invoices", "0013_totals")]
+    dependencies = [("incrementors", "0005_words"), ("invoices", "0015_mail")]
 
     operations = [
         migrations.AddField(

@@ -2,6 +2,7 @@
 
 from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
+from invoices.models.mail import InvoiceMail
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
 from invoices.models.total import InvoiceTotal
@@ -12,6 +13,7 @@ __all__ = [
     "Event",
     "Invoice",
     "InvoiceLine",
+    "InvoiceMail",
     "InvoiceTotal",
     "Item",
     "Property",

@@ -35,6 +35,8 @@ class Company(models.Model):
         default=False, help_text="Whoever raised an invoice then can't approve it; somebody else does."
     )
     logo = models.BinaryField(default=b"", blank=True)
+    payment_details = models.TextField("how to pay", max_length=600, blank=True)
+    invoice_terms = models.TextField("terms on invoices", max_length=2000, blank=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="company_is_one")]

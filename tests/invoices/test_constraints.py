@@ -22,6 +22,7 @@ from invoices.models import (
     Event,
     Invoice,
     InvoiceLine,
+    InvoiceMail,
     Item,
     Property,
     Pull,
@@ -57,6 +58,10 @@ class Stage:
     def attempt(self, n: int = 1, **changes: Any) -> PushAttempt:
         given = {"generation": 1, "key": "k" * 32, "started_at": self.now}
         return PushAttempt.objects.create(push=self.push, n=n, **{**given, **changes})
+
+    def mail(self, **changes: Any) -> InvoiceMail:
+        given = {"to": "a@b.example", "requested_at": self.now, "requested_by": self.staff, "due_at": self.now}
+        return InvoiceMail.objects.create(invoice=self.invoice, **{**given, **changes})
 
     def another(self) -> Push:
         draft = draft_for(self.invoice.client)
@@ -223,6 +228,22 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "invoices_push_remote_id": [two_pushes_with_one_token],
     "push_in_hand_has_a_lease": [push_changed(state="SENDING")],
     "push_needs_attention_for_a_cause": [push_changed(state="ATTENTION"), push_changed(cause="REJECTED")],
+    "invoices_invoicemail_key": [lambda s: s.mail(key=s.mail().key)],
+    "mail_goes_to_somebody": [lambda s: s.mail(to="")],
+    "mail_in_hand_has_a_lease": [lambda s: s.mail(state="SENDING")],
+    "mail_that_may_have_left_was_handed_over": [
+        lambda s: s.mail(state="SENT", ended_at=s.now),
+        lambda s: s.mail(state="UNKNOWN", ended_at=s.now, trouble="Cut."),
+    ],
+    "mail_ends_once": [
+        lambda s: s.mail(state="SENT", handed_at=s.now),
+        lambda s: s.mail(state="FAILED", trouble="Refused."),
+        lambda s: s.mail(ended_at=s.now),
+    ],
+    "mail_not_sent_says_why": [
+        lambda s: s.mail(state="FAILED", ended_at=s.now),
+        lambda s: s.mail(state="UNKNOWN", handed_at=s.now, ended_at=s.now),
+    ],
     "attempt_is_counted_once": [two_attempts_counted_alike],
     "attempt_has_a_place_of_its_own": [two_members_in_one_place],
     "attempt_one_unresolved_at_most": [two_attempts_of_unknown_outcome],
@@ -286,6 +307,7 @@ def test_a_row_says_in_words_what_it_is(stage: Stage) -> None:
         stage.push,
         stage.push.attempts.get(),
         Invoice(),
+        InvoiceMail(pk=7),
     ]
     assert [str(row) for row in rows] == [
         "Our company",
@@ -302,4 +324,5 @@ def test_a_row_says_in_words_what_it_is(stage: Stage) -> None:
         f"push {stage.push.pk}",
         f"attempt 1 of push {stage.push.pk}",
         "Unnumbered",
+        "mail 7",
     ]

@@ -68,7 +68,7 @@ def test_an_edit_replaces_lines_and_sums_and_keeps_the_number(invoice: Invoice, 
     assert (edited.number, edited.version, edited.reference) == ("INV-00001", 2, "PO-8")
     assert [row.description for row in edited.lines.all()] == ["Edited"]
     assert edited.total == Decimal("24.00")
-    assert history(edited) == ["Created.", "Edited."]
+    assert history(edited) == ["Created.", "Edited: 1 line, total 204.00 → 24.00."]
     assert edited.events.filter(actor=admin).count() == 1
 
 

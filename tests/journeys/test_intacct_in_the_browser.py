@@ -83,7 +83,7 @@ def send(page: Page, sandbox: Sandbox, invoice: Invoice) -> None:
     (theirs,) = held(sandbox)
     expect(page.locator("#token")).to_have_text(theirs["key"])
     assert (theirs["entity"]["id"], theirs["totalTxnAmount"]) == ("LDN", "204.00")
-    expect(push_card(page).get_by_text("INV-00001")).to_be_visible()
+    expect(push_card(page).get_by_text("INV-00001", exact=True)).to_be_visible()
     go_to(page, "Invoices")
     expect(page.get_by_role("row").filter(has_text="SI-1001")).to_contain_text("INV-00001 here")
 

@@ -20,9 +20,9 @@ from connectors.registry import endpoints
 from connectors.services import begin, complete
 from incrementors.models import Group, Number
 from incrementors.services import NumberRefused
+from invoices import mailing, restoring, services, tasks
 from invoices import push as worker
-from invoices import restoring, services, tasks
-from invoices.models import Client, Invoice, Push
+from invoices.models import Client, Invoice, InvoiceMail, Push
 from tests.books import Sandbox
 from tests.conftest import CALLBACK, draft_for, line
 from tests.journeys.intacct import held, link
@@ -226,3 +226,17 @@ def test_a_token_that_is_refused_in_between_is_an_error_like_any(copy: Connectio
     Credential.objects.all().delete()
     with pytest.raises(Reconnect):
         tokens.bearer(copy, endpoints(copy.platform))
+
+
+def test_what_waited_to_be_mailed_may_have_gone_out_meanwhile(
+    connection: Connection, invoice: Invoice, admin: User, now: datetime
+) -> None:
+    mail = InvoiceMail.objects.create(
+        invoice=invoice, to="a@b.example", subject="S", body="B", requested_at=now, requested_by=admin, due_at=now
+    )
+    LiveDatabase.objects.update(identity="another cluster")
+    tasks.sweep_mails()
+    tasks.send_mail(mail_id=mail.pk)
+    restoring.confirm(actor=admin, now=now)
+    mail.refresh_from_db()
+    assert (mail.state, mail.trouble) == ("UNKNOWN", mailing.FORGOTTEN)

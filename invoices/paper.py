@@ -1,0 +1,199 @@
+"""An invoice on paper: what it says, handed to typst as data, and the PDF that comes of it."""
+
+import json
+import logging
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal
+
+import typst
+from django.conf import settings
+from django.utils.formats import date_format, number_format
+
+from connectors.interface import NewClient
+from connectors.models import Connection
+from invoices.documents import client_of, frozen_client
+from invoices.models import Company, Invoice, InvoiceLine, TaxRate
+from invoices.standing import shown_number
+from invoices.totals import Sums, invoice_sums
+
+log = logging.getLogger(__name__)
+
+FOLDER = settings.BASE_DIR / "templates" / "paper"
+SIGNS = {"GBP": "£", "EUR": "€"}
+HOME = "GB"  # a client there needs no country in the address
+STAMPS = {"DRAFT": "Draft", "VOID": "Void"}
+STATES = {"DRAFT": "Draft: not for payment", "VOID": "Void: nothing is to be paid", "PAID": "Paid in full"}
+
+
+def pdf(invoice: Invoice, connection: Connection | None) -> bytes:
+    """The invoice as it stands now, typeset; the same data gives the same bytes.
+
+    Tagged as PDF/UA-1. Where a letter is in no font of this machine that can't be promised: it is printed as a box, and
+    all the rest as ever.
+    """
+    company = Company.ours()
+    inputs = {"data": json.dumps(data(invoice, company, shown_number(invoice, connection)))}
+    if company.logo:
+        inputs["logo"] = json.dumps(list(bytes(company.logo)))
+    try:
+        return _typeset(inputs, "ua-1")
+    except typst.TypstError as error:
+        if "could not be displayed" not in error.message:
+            raise
+        log.warning("Invoice %s is printed with boxes: %s", invoice.pk, error.message)
+        return _typeset(inputs, "1.7")
+
+
+def _typeset(inputs: dict[str, str], standard: Literal["ua-1", "1.7"]) -> bytes:
+    compiler = typst.Compiler((FOLDER / "invoice.typ").read_bytes(), FOLDER, _fonts(), sys_inputs=inputs)
+    made = compiler.compile(format="pdf", pdf_standards=standard, timestamp=0)
+    assert isinstance(made, bytes)  # noqa: S101  # one file, as no place to write it was named
+    return made
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """Those that typst brings along, and the machine's own for letters which these lack."""
+    return typst.Fonts()
+
+
+def file_name(invoice: Invoice, number: str) -> str:
+    kind = "Draft invoice" if invoice.status == Invoice.Status.DRAFT else "Invoice"
+    return re.sub(r"[^\w .,&()+-]", "-", f"{kind} {number} - {Company.ours().name}") + ".pdf"
+
+
+def data(invoice: Invoice, company: Company, number: str) -> dict[str, Any]:
+    """All that the template says, in words and formatted figures."""
+    lines = list(invoice.lines.select_related("tax_rate"))
+    client = frozen_client(invoice.frozen)[1] if invoice.frozen else client_of(invoice.client)
+    is_owed = invoice.outstanding > 0 and invoice.status != Invoice.Status.VOID
+    said = {
+        "title": f"Invoice {number}",
+        "number": number,
+        "stamp": STAMPS.get(invoice.status, ""),
+        "state": STATES.get(invoice.status, ""),
+        "company": {"name": company.name, "address": company.address, "footer": _footer(company)},
+        "client": {"name": client.name, "address": _address(client)},
+        "facts": _facts(invoice),
+        "due": f"To pay by {_day(invoice.due_date)}" if is_owed else "",
+        "outstanding": amount(invoice.outstanding, invoice.currency),
+        **_table(lines),
+        "totals": _totals(invoice, lines),
+        "closing": _closing(invoice, company, is_owed=is_owed),
+    }
+    return {name: _printable(value) for name, value in said.items()}
+
+
+def amount(value: Decimal, currency: str) -> str:
+    figure = number_format(abs(value), 2, force_grouping=True)
+    return ("−" if value < 0 else "") + (SIGNS.get(currency) or f"{currency}\u00a0") + figure  # noqa: RUF001
+
+
+def _figure(value: Decimal) -> str:
+    return amount(value, "").lstrip("\u00a0")
+
+
+def _short(value: Decimal) -> str:
+    """Only the places that it has."""
+    return _figure(value).rstrip("0").rstrip(".")
+
+
+def _day(day: Any) -> str:
+    return date_format(day, "j F Y")
+
+
+def _footer(company: Company) -> str:
+    return f"{company.name} · VAT number {company.vat_number}" if company.vat_number else company.name
+
+
+def _address(client: NewClient) -> str:
+    country = client.country if client.country != HOME else ""
+    parts = (client.address_line_1, client.address_line_2, client.city, client.postal_code, country)
+    return "\n".join(part for part in parts if part)
+
+
+def _facts(invoice: Invoice) -> list[tuple[str, str]]:
+    facts = [
+        ("Date", _day(invoice.issue_date)),
+        ("Due", _day(invoice.due_date)),
+        ("Your reference", invoice.reference),
+        ("Property", invoice.site.name if invoice.site else ""),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _table(lines: Sequence[InvoiceLine]) -> dict[str, Any]:
+    """Columns that no line has anything for are left out: an imported line knows no rate of ours."""
+    shown = {"Discount": any(line.discount for line in lines), "Tax rate": any(line.tax_rate for line in lines)}
+    columns: dict[str, Callable[[InvoiceLine], str]] = {
+        "Description": lambda line: line.description,
+        "Quantity": lambda line: _short(line.quantity),
+        "Price": lambda line: _figure(line.unit_price),
+        "Discount": _discount,
+        "Tax rate": lambda line: _rate(line.tax_rate) if line.tax_rate else "",
+        "Net": lambda line: _figure(line.net),
+    }
+    kept = {label: cell for label, cell in columns.items() if shown.get(label, True)}
+    heads = [{"label": label, "wide": label == "Description", "right": label != "Description"} for label in kept]
+    return {"columns": heads, "lines": [[cell(line) for cell in kept.values()] for line in lines]}
+
+
+def _discount(line: InvoiceLine) -> str:
+    if line.discount_percent:
+        return f"{_short(line.discount_percent)}%"
+    return _figure(line.discount) if line.discount else ""
+
+
+def _rate(rate: TaxRate) -> str:
+    return f"{_short(rate.percentage)}%" if rate.percentage else rate.name
+
+
+def _totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, str, bool]]:
+    """Net, tax by rate, total, and what of it is paid: (label, amount, whether it stands out)."""
+    currency = invoice.currency
+    rows = [("Net", invoice.net, False), *((label, tax, False) for label, tax in _taxes(invoice, lines))]
+    rows.append(("Total", invoice.total, True))
+    if invoice.status != Invoice.Status.VOID and invoice.outstanding != invoice.total:
+        rows.append(("Paid", invoice.outstanding - invoice.total, False))
+        rows.append(("Outstanding", invoice.outstanding, True))
+    return [(label, amount(value, currency), stands_out) for label, value, stands_out in rows]
+
+
+def _taxes(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, Decimal]]:
+    """Each rate, with what it is counted on; one sum where the lines do not say."""
+    by_rate: dict[TaxRate, list[Sums]] = defaultdict(list)
+    for line in lines:
+        if line.tax_rate:
+            by_rate[line.tax_rate].append(Sums(discount=line.discount, net=line.net, tax=line.tax))
+    if not by_rate:
+        return [("Tax", invoice.tax)]
+    return [
+        (f"{'Tax ' if rate.percentage else ''}{_rate(rate)} on {amount(sums.net, invoice.currency)}", sums.tax)
+        for rate in sorted(by_rate, key=lambda rate: rate.position)
+        for sums in [invoice_sums(by_rate[rate])]
+    ]
+
+
+def _closing(invoice: Invoice, company: Company, *, is_owed: bool) -> list[tuple[str, str]]:
+    parts = [
+        ("Notes", invoice.notes),
+        ("How to pay", company.payment_details if is_owed else ""),
+        ("Terms", company.invoice_terms),
+    ]
+    return [(title, text.strip()) for title, text in parts if text.strip()]
+
+
+def _printable(value: Any) -> Any:
+    """Texts without the signs that nobody can print."""
+    if isinstance(value, dict):
+        return {name: _printable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    return "".join(sign for sign in value if sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cs", "Co"))
