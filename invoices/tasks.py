@@ -8,7 +8,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import lifecycle
-from invoices import parting, pull, push
+from invoices import parting, pull, push, scratches
 
 log = logging.getLogger(__name__)
 
@@ -63,3 +63,4 @@ def read_changes(connection_id: str, **_: object) -> None:
 @shared_task
 def keep_alive(**_: object) -> None:
     lifecycle.keep_alive(now=timezone.now())
+    scratches.expire(now=timezone.now())

@@ -2,15 +2,17 @@
 
 from django.urls import path
 
-from invoices import linking, push_views, registers, views
+from invoices import choosing, editing, linking, push_views, registers, views
 
 urlpatterns = [
     path("", views.invoice_list, name="invoice-list"),
     path("invoices/csv/", views.invoice_csv, name="invoice-csv"),
     path("invoices/columns/", views.invoice_columns, name="invoice-columns"),
-    path("invoices/new/", views.invoice_new, name="invoice-new"),
+    path("invoices/new/", editing.invoice_new, name="invoice-new"),
     path("invoices/<int:pk>/", views.invoice_detail, name="invoice-detail"),
-    path("invoices/<int:pk>/edit/", views.invoice_edit, name="invoice-edit"),
+    path("invoices/<int:pk>/edit/", editing.invoice_edit, name="invoice-edit"),
+    path("invoices/scratches/<uuid:key>/", editing.scratch_keep, name="scratch-keep"),
+    path("invoices/scratches/<uuid:key>/discard/", editing.scratch_discard, name="scratch-discard"),
     path("invoices/<int:pk>/approve/", views.invoice_approve, name="invoice-approve"),
     path("invoices/<int:pk>/draft/", views.invoice_draft, name="invoice-draft"),
     path("invoices/<int:pk>/discard/", views.invoice_discard, name="invoice-discard"),
@@ -19,6 +21,11 @@ urlpatterns = [
     path("invoices/<int:pk>/conflict/", push_views.invoice_conflict, name="invoice-conflict"),
     path("invoices/<int:pk>/next-number/", push_views.invoice_next_number, name="invoice-next-number"),
     path("invoices/<int:pk>/link/", push_views.invoice_link, name="invoice-link"),
+    path("clients/choices/", choosing.client_choices, name="client-choices"),
+    path("properties/choices/", choosing.property_choices, name="property-choices"),
+    path("items/choices/", choosing.item_choices, name="item-choices"),
+    path("clients/create/", choosing.client_create, name="client-create"),
+    path("items/create/", choosing.item_create, name="item-create"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]

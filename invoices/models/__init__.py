@@ -4,6 +4,7 @@ from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
+from invoices.models.scratch import Scratch
 
 __all__ = [
     "Client",
@@ -18,6 +19,7 @@ __all__ = [
     "PushAttempt",
     "PushBatch",
     "RemoteInvoice",
+    "Scratch",
     "TaxRate",
     "ViewChoice",
 ]
