@@ -61,7 +61,7 @@ def _create(request: HttpRequest, register: Register, told: Any) -> HttpResponse
         return JsonResponse(told(form.save()), status=201)
     form.initial[register.fields[0]] = request.GET.get("q", "")[: form.fields[register.fields[0]].max_length]
     context = {"form": form, "noun": register.name, "action": reverse(f"{register.name}-create")}
-    return render(request, "invoices/_create.html", context, status=200 if data is None else 422)
+    return render(request, "invoices/_create.html", context)
 
 
 def _asked(request: HttpRequest) -> list[str]:

@@ -13,9 +13,9 @@ from invoices.totals import Sums, invoice_sums, line_sums
 LABELS = {
     "client": "Client",
     "site": "Property",
+    "reference": "Client's reference",
     "issue_date": "Date",
     "due_date": "Due",
-    "reference": "Client's reference",
     "notes": "Notes",
 }
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from invoices.models import Client, Company, Item, Property, TaxRate
 
+HINTS = {"client": "Name or reference", "property": "Name or address", "item": "Code"}
 AN_ID = re.compile(r"[0-9]{1,18}")
 Row = Client | Property | Item
 
@@ -34,7 +35,12 @@ class ChoiceBox(forms.TextInput):
 
     def __init__(self, noun: str) -> None:
         super().__init__(attrs={"role": "combobox", "autocomplete": "off", "spellcheck": "false", "data-choose": noun})
-        self.attrs |= {"aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "choices-list"}
+        self.attrs |= {
+            "placeholder": HINTS.get(noun, ""),
+            "aria-autocomplete": "list",
+            "aria-expanded": "false",
+            "aria-controls": "choices-list",
+        }
         self.row: Any = lambda value: None
         """Gives the row that a value names, or None."""
 

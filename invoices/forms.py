@@ -18,7 +18,7 @@ from invoices.services import InvoiceDraft, LineDraft
 from invoices.totals import invoice_sums, line_sums
 
 MOST_LINES = 200
-HEAD = ("client", "site", "issue_date", "due_date", "reference", "notes")
+HEAD = ("client", "site", "reference", "issue_date", "due_date", "notes")
 LINE_FIELDS = ("item", "description", "quantity", "unit_price", "discount_percent", "tax_rate", "nominal_code")
 TEXT_LIMITS = {"description": 200, "nominal_code": 20}  # of what is typed here; what is imported may be longer
 AMOUNTS = ("quantity", "unit_price", "discount_percent")
@@ -33,7 +33,7 @@ class InvoiceForm(forms.ModelForm):
         model = Invoice
         fields = HEAD
         labels = {"site": "Property", "issue_date": "Date", "due_date": "Due"}
-        widgets = {"issue_date": DateInput(), "due_date": DateInput(), "notes": forms.Textarea(attrs={"rows": 2})}
+        widgets = {"issue_date": DateInput(), "due_date": DateInput(), "notes": forms.Textarea(attrs={"rows": 1})}
         help_texts = {"due_date": "Empty: by the client's payment terms.", "notes": "Kept with the invoice in Sage."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

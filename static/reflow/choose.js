@@ -73,6 +73,7 @@ function showRows(input, rows, words) {
   list.replaceChildren(...choice.rows.map(option));
   if (!choice.rows.length) list.append(saying(words ? `None of the ${PLURALS[input.dataset.choose]} fits “${words}”.` : "There is none yet."));
   openList(input);
+  list.scrollIntoView({ block: "nearest" });
   setAt(words && choice.rows.length ? 0 : -1);
   tell(rows, words, input);
 }
@@ -100,7 +101,6 @@ function showTrouble(input) {
 
 function openList(input) {
   input.after(choices());
-  choices().setAttribute("aria-label", PLURALS[input.dataset.choose]);
   choices().hidden = false;
   input.setAttribute("aria-expanded", "true");
 }
@@ -213,7 +213,7 @@ async function sendCreate(event) {
   try {
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
     if (answer.status === 201) return finishCreate(await answer.json());
-    if (answer.status !== 422) throw new Error(`Answered ${answer.status}`);
+    if (!answer.ok) throw new Error(`Answered ${answer.status}`);
     dialog.innerHTML = await answer.text();
     dialog.querySelector('[aria-invalid="true"]')?.focus();
   } catch {

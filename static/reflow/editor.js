@@ -94,15 +94,19 @@ function focusLine(row, name) {
   target?.focus();
 }
 
+function numberLine(row, place) {
+  for (const name of ["name", "id", "for", "aria-describedby"]) {
+    for (const node of all(`[${name}]`, row)) {
+      node.setAttribute(name, node.getAttribute(name).replace(/\w+-(\d+|__prefix__)-/g, (old) => (old.startsWith("id_") ? `id_${place}` : place)));
+    }
+  }
+}
+
 /** Puts the place of each line into its names: they may stand in any order by then. */
 function renumber(editor) {
-  const rows = all("[data-line]", editor), place = new RegExp(`${editor.dataset.lines}-(\\d+|__prefix__)-`, "g");
+  const rows = all("[data-line]", editor);
   rows.forEach((row, index) => {
-    for (const node of all("[name], [id], [for], [aria-describedby]", row)) {
-      for (const name of ["name", "id", "for", "aria-describedby"]) {
-        if (node.hasAttribute(name)) node.setAttribute(name, node.getAttribute(name).replace(place, `${editor.dataset.lines}-${index}-`));
-      }
-    }
+    if (!part(row, "DELETE").name.startsWith(`${editor.dataset.lines}-${index}-`)) numberLine(row, `${editor.dataset.lines}-${index}-`);
   });
   document.getElementById(`id_${editor.dataset.lines}-TOTAL_FORMS`).value = String(rows.length);
 }
@@ -115,7 +119,7 @@ function newLine(editor) {
   return holder.querySelector("[data-line]");
 }
 
-/** A fresh line after `row`, or at the end; null where an invoice takes no more. */
+/** A fresh line after `row`, or at the end, to be numbered yet; null where an invoice takes no more. */
 function addLine(editor, row = null) {
   if (isFull(editor)) {
     announce(`An invoice takes at most ${editor.dataset.most} lines.`);
@@ -123,14 +127,15 @@ function addLine(editor, row = null) {
   }
   const added = newLine(editor);
   if (row) row.after(added); else editor.querySelector("[data-line-rows]").append(added);
-  renumber(editor);
   return added;
 }
 
 /** There is always a fresh line at the end. */
 function keepFreshLine(editor) {
   const last = liveLines(editor).at(-1);
-  if ((!last || !isUntouched(last)) && !isFull(editor)) addLine(editor);
+  if ((last && isUntouched(last)) || isFull(editor)) return;
+  addLine(editor);
+  renumber(editor);
 }
 
 /** After each change of the lines by anything but typing. */
@@ -205,8 +210,7 @@ function undoRemove(editor, notice) {
 
 function nextLine(editor, row) {
   const rows = liveLines(editor);
-  const next = rows[rows.indexOf(row) + 1] ?? (isUntouched(row) ? row : addLine(editor));
-  if (next) focusLine(next);
+  focusLine(rows[rows.indexOf(row) + 1] ?? row);
 }
 
 function fillFromItem(row, item) {

@@ -1,6 +1,5 @@
 """Editing a draft: saved once by whoever was first, and nothing that anybody typed is lost; the page's other deeds."""
 
-import re
 from datetime import datetime
 from html import unescape
 

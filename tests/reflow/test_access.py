@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -115,13 +115,13 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "client-list": (READ, but(READ, 405)),
     "client-choices": (READ, but(READ, 405)),
     "client-new": (WRITE, but(WRITE, 422)),
-    "client-create": (WRITE, but(WRITE, 422)),
+    "client-create": (WRITE, WRITE),
     "client-edit": (WRITE, but(WRITE, 422)),
     "client-archive": (but(WRITE, 405), but(WRITE, 302)),
     "item-list": (READ, but(READ, 405)),
     "item-choices": (READ, but(READ, 405)),
     "item-new": (WRITE, but(WRITE, 422)),
-    "item-create": (WRITE, but(WRITE, 422)),
+    "item-create": (WRITE, WRITE),
     "item-edit": (WRITE, but(WRITE, 422)),
     "item-archive": (but(WRITE, 405), but(WRITE, 302)),
     "property-list": (READ, but(READ, 405)),
@@ -175,7 +175,7 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
         if name in ("connector-account", "incrementor-edit"):
             return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
         if subject == "scratch":
-            return reverse(name, args=[uuid4()])
+            return reverse(name, args=[UUID(int=1)])
         takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create")
         return reverse(name, args=[rows[subject]] if takes_one else [])
 
