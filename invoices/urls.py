@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import choosing, editing, linking, push_views, registers, views
+from invoices import editing, linking, push_views, registers, type_ahead, views
 
 urlpatterns = [
     path("", views.invoice_list, name="invoice-list"),
@@ -21,11 +21,11 @@ urlpatterns = [
     path("invoices/<int:pk>/conflict/", push_views.invoice_conflict, name="invoice-conflict"),
     path("invoices/<int:pk>/next-number/", push_views.invoice_next_number, name="invoice-next-number"),
     path("invoices/<int:pk>/link/", push_views.invoice_link, name="invoice-link"),
-    path("clients/choices/", choosing.client_choices, name="client-choices"),
-    path("properties/choices/", choosing.property_choices, name="property-choices"),
-    path("items/choices/", choosing.item_choices, name="item-choices"),
-    path("clients/create/", choosing.client_create, name="client-create"),
-    path("items/create/", choosing.item_create, name="item-create"),
+    path("clients/choices/", type_ahead.client_choices, name="client-choices"),
+    path("properties/choices/", type_ahead.property_choices, name="property-choices"),
+    path("items/choices/", type_ahead.item_choices, name="item-choices"),
+    path("clients/create/", type_ahead.client_create, name="client-create"),
+    path("items/create/", type_ahead.item_create, name="item-create"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]
