@@ -57,6 +57,8 @@ def _create(request: HttpRequest, register: Register, told: Any) -> HttpResponse
     data = request.POST if request.method == "POST" else None
     form = register.form(data, None)
     form.auto_id = "id_created_%s"
+    if "tax_rate" in form.fields:
+        form.fields["tax_rate"].empty_label = None  # the first rate, as on a fresh line
     if data is not None and form.is_valid():
         return JsonResponse(told(form.save()), status=201)
     form.initial[register.fields[0]] = request.GET.get("q", "")[: form.fields[register.fields[0]].max_length]

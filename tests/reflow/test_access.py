@@ -101,7 +101,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "invoice-detail": (READ, but(READ, 405)),
     "invoice-edit": (WRITE, but(WRITE, 422)),
     "scratch-keep": (but(WRITE, 405), WRITE),
-    "scratch-discard": (but(WRITE, 405), but(WRITE, 404)),
+    "scratch-discard": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-approve": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-draft": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-discard": (but(WRITE, 405), but(WRITE, 302)),
