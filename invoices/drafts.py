@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -12,6 +13,7 @@ from connectors import epoch
 from connectors.interface import Fix
 from incrementors.models import Group
 from incrementors.services import NumberRefused, discard_number, take_number
+from invoices import scratches
 from invoices.models import (
     Client,
     Company,
@@ -64,15 +66,16 @@ class InvoiceDraft:
     lines: Sequence[LineDraft]
 
 
-def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime) -> Invoice:
+def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: UUID | None = None) -> Invoice:
     """A new draft with its number, which is taken last so that the group is locked for a moment only.
 
-    Raises NumberRefused when the group can't count on.
+    The `scratch` that it was typed into goes. Raises NumberRefused when the group can't count on.
     """
     with transaction.atomic():
         invoice = Invoice(created_by=actor, created_at=now, currency=Company.ours().currency)
         _fill(invoice, draft)
         note(invoice, "Created.", actor, now)
+        scratches.forget(actor, invoice=None, key=scratch)
         give_number(invoice, now=now)
     return invoice
 
@@ -100,8 +103,8 @@ def update_invoice(*, invoice_id: int, version: int, draft: InvoiceDraft, actor:
         must_be(invoice, Invoice.Status.DRAFT, "changed")
         if invoice.version != version:
             raise EditedMeanwhile(
-                "Somebody saved this invoice while you were editing it. Your changes are still below: compare them "
-                "with the invoice as it is now, then save again to keep yours."
+                "Somebody saved this invoice while you were editing it. Nothing that you typed is lost: look at what "
+                "differs, then keep yours, take theirs, or change yours below and save."
             )
         invoice.version += 1
         before = invoice.total
@@ -109,7 +112,27 @@ def update_invoice(*, invoice_id: int, version: int, draft: InvoiceDraft, actor:
         _fill(invoice, draft)
         total = f"{before:,.2f}" if before == invoice.total else f"{before:,.2f} → {invoice.total:,.2f}"
         note(invoice, f"Edited: {len(draft.lines)} line{'s' * (len(draft.lines) > 1)}, total {total}.", actor, now)
+        scratches.forget(actor, invoice=invoice, key=None)
     return invoice
+
+
+def draft_of(invoice: Invoice) -> InvoiceDraft:
+    """An invoice of ours as it is stored now."""
+    lines = [
+        LineDraft(
+            item=line.item,
+            description=line.description,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            discount_percent=line.discount_percent,
+            tax_rate=line.tax_rate,
+            nominal_code=line.nominal_code,
+        )
+        for line in invoice.lines.select_related("item", "tax_rate")
+        if line.tax_rate
+    ]
+    names = ("client", "site", "issue_date", "due_date", "reference", "notes")
+    return InvoiceDraft(**{name: getattr(invoice, name) for name in names}, lines=lines)
 
 
 def _fill(invoice: Invoice, draft: InvoiceDraft) -> None:

@@ -6,28 +6,22 @@ from typing import Any
 
 from django import forms
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from connectors.services import live_connection
 from invoices import dimensions
+from invoices.fields import AmountField, ChoiceBox, ChosenField, DateInput, ItemField, RateField, items_named
 from invoices.models import Client, Company, Invoice, InvoiceLine, Item, Property, TaxRate
 from invoices.models.business import LARGEST
 from invoices.services import InvoiceDraft, LineDraft
 from invoices.totals import invoice_sums, line_sums
 
 MOST_LINES = 200
+HEAD = ("client", "site", "reference", "issue_date", "due_date", "notes")
 LINE_FIELDS = ("item", "description", "quantity", "unit_price", "discount_percent", "tax_rate", "nominal_code")
 TEXT_LIMITS = {"description": 200, "nominal_code": 20}  # of what is typed here; what is imported may be longer
 AMOUNTS = ("quantity", "unit_price", "discount_percent")
-
-
-class DateInput(forms.DateInput):
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
 
 
 class InvoiceForm(forms.ModelForm):
@@ -37,23 +31,16 @@ class InvoiceForm(forms.ModelForm):
 
     class Meta:
         model = Invoice
-        fields = ["client", "site", "issue_date", "due_date", "reference", "notes"]
+        fields = HEAD
         labels = {"site": "Property", "issue_date": "Date", "due_date": "Due"}
-        widgets = {"issue_date": DateInput(), "due_date": DateInput(), "notes": forms.Textarea(attrs={"rows": 2})}
+        widgets = {"issue_date": DateInput(), "due_date": DateInput(), "notes": forms.Textarea(attrs={"rows": 1})}
         help_texts = {"due_date": "Empty: by the client's payment terms.", "notes": "Kept with the invoice in Sage."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["due_date"].required = False
-        self._offer("client", Client.objects.all())
-        self._offer("site", Property.objects.all())
-        self.fields["client"].empty_label = "Choose a client"  # type: ignore[attr-defined]
-        self.fields["site"].empty_label = "None"  # type: ignore[attr-defined]
-
-    def _offer(self, name: str, queryset: Any) -> None:
-        """Those in use, and the one this invoice has already."""
-        field: Any = self.fields[name]
-        field.queryset = queryset.filter(Q(archived_at=None) | Q(pk=getattr(self.instance, f"{name}_id")))
+        self.fields["client"] = ChosenField(Client, has_now=self.instance.client_id, label="Client")
+        self.fields["site"] = ChosenField(Property, has_now=self.instance.site_id, label="Property", required=False)
 
     def clean_issue_date(self) -> date:
         issued: date = self.cleaned_data["issue_date"]
@@ -70,53 +57,6 @@ class InvoiceForm(forms.ModelForm):
         elif issued and due and due < issued:
             self.add_error("due_date", "This is before the invoice's date.")
         return cleaned
-
-
-class RowSelect(forms.Select):
-    """Options that carry what a line is filled with, or counted with, when they are chosen."""
-
-    def __init__(self, rows: Mapping[str, Item | TaxRate]) -> None:
-        super().__init__()
-        self.rows = rows
-
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        option = super().create_option(name, value, *args, **kwargs)
-        row = self.rows.get(str(value))
-        if isinstance(row, Item):
-            filled = {"description": row.description, "price": str(row.unit_price), "tax": row.tax_rate_id}
-            option["attrs"] |= {f"data-{name}": text for name, text in filled.items()}
-        elif isinstance(row, TaxRate):
-            option["attrs"]["data-percentage"] = str(row.percentage)
-        return option
-
-
-class RowField(forms.TypedChoiceField):
-    """A choice among rows read once for the whole grid, however many lines it has."""
-
-    def __init__(self, rows: Mapping[str, Any], **kwargs: Any) -> None:
-        def row(key: str) -> Any:
-            if key not in rows:
-                raise ValueError("Not one of the rows.")
-            return rows[key]
-
-        choices = [("", "")] if not kwargs.get("required", True) else []
-        super().__init__(
-            choices=[*choices, *((key, str(row)) for key, row in rows.items())],
-            coerce=row,
-            empty_value=None,
-            widget=RowSelect(rows),
-            **kwargs,
-        )
-
-
-class AmountField(forms.DecimalField):
-    """A number that can be compared with: what is none is refused before anybody asks whether it has changed."""
-
-    def to_python(self, value: Any) -> Any:
-        amount = super().to_python(value)
-        if amount is not None and not amount.is_finite():
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
-        return amount
 
 
 class LineForm(forms.ModelForm):
@@ -142,8 +82,8 @@ class LineForm(forms.ModelForm):
             self.fields[name] = forms.CharField(max_length=limit, required=name == "description", label=label)
         if not with_codes:
             del self.fields["nominal_code"]
-        self.fields["item"] = RowField(items, required=False, label="Item")
-        self.fields["tax_rate"] = RowField(rates, label="Tax rate", initial=next(iter(rates), None))
+        self.fields["item"] = ItemField(items, required=False, label="Item")
+        self.fields["tax_rate"] = RateField(rates, label="Tax rate", initial=next(iter(rates), None))
         for name, field in self.fields.items():
             if name in AMOUNTS:
                 field.localize = True
@@ -181,8 +121,12 @@ class BaseLines(forms.BaseFormSet):
     }
     invoice: Invoice | None = None
 
+    def initial_form_count(self) -> int:
+        """Of what is posted every line is as good as a new one: they may stand in any order by then."""
+        return 0 if self.is_bound else super().initial_form_count()
+
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
-        shared = {"items": self._items, "rates": self._rates, "with_codes": self.with_codes}
+        shared = {"items": self._items, "rates": self.rates, "with_codes": self.with_codes}
         return {**super().get_form_kwargs(index), **shared}
 
     @cached_property
@@ -193,11 +137,18 @@ class BaseLines(forms.BaseFormSet):
 
     @cached_property
     def _items(self) -> dict[str, Item]:
-        mine = Q(pk__in=self.invoice.lines.values("item")) if self.invoice else Q()
-        return {str(item.pk): item for item in Item.objects.filter(Q(archived_at=None) | mine)}
+        """Those that the lines name; nobody reads all items for that."""
+        box = ChoiceBox("item")
+        if self.is_bound:
+            names = (f"{self.add_prefix(n)}-item" for n in range(self.total_form_count()))
+            asked = [box.value_from_datadict(self.data, {}, name) for name in names]
+        else:
+            asked = [row["item"] for row in self.initial or ()]
+        mine = self.invoice.lines.exclude(item=None).values_list("item", flat=True) if self.invoice else ()
+        return items_named(asked, mine)
 
     @cached_property
-    def _rates(self) -> dict[str, TaxRate]:
+    def rates(self) -> dict[str, TaxRate]:
         return {rate.pk: rate for rate in TaxRate.objects.all()}
 
     @property
@@ -224,19 +175,38 @@ Lines = forms.formset_factory(
 )
 
 
-def lines_for(invoice: Invoice | None, data: Any = None) -> BaseLines:
-    """The grid for an invoice, or an empty one; `data` is what was posted."""
+def lines_for(invoice: Invoice | None, data: Any = None, *, typed: Mapping[str, str] | None = None) -> BaseLines:
+    """The grid for an invoice, or an empty one; `data` is what was posted, `typed` what a scratch has kept."""
     names = ("item_id", "description", "quantity", "unit_price", "discount_percent", "tax_rate_id", "nominal_code")
-    shown = invoice.lines.values_list(*names) if invoice and data is None else ()
-    initial = [dict(zip(LINE_FIELDS, row, strict=True)) for row in shown]
+    if typed is not None:
+        initial = _typed_lines(typed)
+    else:
+        shown = invoice.lines.values_list(*names) if invoice and data is None else ()
+        initial = [dict(zip(LINE_FIELDS, row, strict=True)) for row in shown]
     lines: BaseLines = Lines(data, prefix="lines", initial=initial)  # type: ignore[assignment]
     lines.invoice = invoice
     return lines
 
 
+def typed_head(typed: Mapping[str, str]) -> dict[str, Any]:
+    """What a scratch has kept of an invoice's head, as it was typed."""
+    return {name: ChoiceBox("").value_from_datadict(typed, {}, name) for name in (*HEAD, "version")}
+
+
+def _typed_lines(typed: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The lines that a scratch has kept, as they were typed, without those removed and those nobody touched."""
+    rows = []
+    for n in range(MOST_LINES):
+        key = f"lines-{n}"
+        row = {name: ChoiceBox("").value_from_datadict(typed, {}, f"{key}-{name}") for name in LINE_FIELDS}
+        if f"{key}-DELETE" not in typed and any(row[name] for name in ("item", "description", "unit_price")):
+            rows.append({name: value for name, value in row.items() if value is not None} | {"item": row["item"]})
+    return rows
+
+
 def draft_from(form: InvoiceForm, lines: BaseLines) -> InvoiceDraft:
     """Both valid forms as one draft."""
-    fields = {name: form.cleaned_data[name] for name in form._meta.fields or ()}
+    fields = {name: form.cleaned_data[name] for name in HEAD}
     return InvoiceDraft(**fields, lines=[line.draft() for line in lines.kept])
 
 

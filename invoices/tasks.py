@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, mailing, parting, pull, push, restoring
+from invoices import balances, mailing, parting, pull, push, restoring, scratches
 
 log = logging.getLogger(__name__)
 
@@ -118,3 +118,4 @@ def fold_totals(**_: object) -> None:
 @live_only
 def keep_alive(**_: object) -> None:
     lifecycle.keep_alive(now=timezone.now())
+    scratches.expire(now=timezone.now())

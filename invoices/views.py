@@ -6,61 +6,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from incrementors.services import NumberRefused
 from invoices import services
-from invoices.forms import DiscardForm, InvoiceForm, draft_from, lines_for
-from invoices.models import Company, Invoice
+from invoices.forms import DiscardForm
+from invoices.models import Invoice
 from invoices.push_views import person, push_context
-
-
-@require_http_methods(["GET", "POST"])
-def invoice_new(request: HttpRequest) -> HttpResponse:
-    form = InvoiceForm(request.POST or None, initial={"issue_date": timezone.localdate()})
-    lines = lines_for(None, request.POST or None)
-    if request.method == "POST" and all((form.is_valid(), lines.is_valid())):
-        draft = draft_from(form, lines)
-        try:
-            invoice = services.create_invoice(draft=draft, actor=person(request), now=timezone.now())
-        except NumberRefused as refused:
-            form.add_error(None, str(refused))
-        else:
-            return redirect("invoice-detail", invoice.pk)
-    return _editor(request, form, lines, None)
-
-
-@require_http_methods(["GET", "POST"])
-def invoice_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    invoice = get_object_or_404(Invoice, pk=pk)
-    if invoice.is_imported:
-        messages.info(request, "It was raised in Sage: it is changed there, and follows here with the next sync.")
-        return redirect("invoice-detail", pk)
-    if request.method == "GET" and invoice.status != Invoice.Status.DRAFT:
-        messages.info(request, "Only a draft can be changed.")
-        return redirect("invoice-detail", pk)
-    form = InvoiceForm(request.POST or None, instance=invoice, initial={"version": invoice.version})
-    lines = lines_for(invoice, request.POST or None)
-    if request.method == "POST" and all((form.is_valid(), lines.is_valid())):
-        try:
-            services.update_invoice(
-                invoice_id=pk,
-                version=form.cleaned_data["version"] or 0,
-                draft=draft_from(form, lines),
-                actor=person(request),
-                now=timezone.now(),
-            )
-        except services.Refused as refused:
-            form.add_error(None, str(refused))
-            form.data = {**form.data.dict(), "version": Invoice.objects.get(pk=pk).version}  # type: ignore[attr-defined]
-        else:
-            return redirect("invoice-detail", pk)
-    return _editor(request, form, lines, Invoice.objects.get(pk=pk))
-
-
-def _editor(request: HttpRequest, form: Any, lines: Any, invoice: Invoice | None) -> HttpResponse:
-    context = {"form": form, "lines": lines, "invoice": invoice, "company": Company.ours()}
-    return render(request, "invoices/edit.html", context, status=200 if request.method == "GET" else 422)
 
 
 @require_safe

@@ -38,6 +38,8 @@ RULES: dict[str, str] = {
     "invoice-mail": "invoices.send_invoice",
     "invoice-mails": "invoices.view_invoice",
     "invoice-edit": "invoices.change_invoice",
+    "scratch-keep": "invoices.add_invoice",
+    "scratch-discard": "invoices.add_invoice",
     "invoice-approve": "invoices.approve_invoice",
     "invoice-draft": "invoices.approve_invoice",
     "invoice-discard": "invoices.change_invoice",
@@ -49,14 +51,19 @@ RULES: dict[str, str] = {
     "client-sage": "invoices.send_invoice",
     "item-sage": "invoices.send_invoice",
     "client-list": "invoices.view_client",
+    "client-choices": "invoices.view_client",
     "client-new": "invoices.add_client",
+    "client-create": "invoices.add_client",
     "client-edit": "invoices.change_client",
     "client-archive": "invoices.change_client",
     "item-list": "invoices.view_item",
+    "item-choices": "invoices.view_item",
     "item-new": "invoices.add_item",
+    "item-create": "invoices.add_item",
     "item-edit": "invoices.change_item",
     "item-archive": "invoices.change_item",
     "property-list": "invoices.view_property",
+    "property-choices": "invoices.view_property",
     "property-new": "invoices.add_property",
     "property-edit": "invoices.change_property",
     "property-archive": "invoices.change_property",
@@ -87,6 +94,8 @@ RULES: dict[str, str] = {
 BEFORE_SET_UP = ("welcome", "healthz", "readyz")
 # What a POST needs besides, where reading is open to more people than doing.
 TO_POST: dict[str, tuple[str, ...]] = {"invoice-push": ("invoices.send_invoice",)}
+# Pages whose POST of somebody signed out leads back to them: what was typed is kept there as a scratch.
+EDITORS = ("invoice-new", "invoice-edit")
 
 
 class AccessMiddleware:
@@ -109,7 +118,7 @@ class AccessMiddleware:
         if rule == PUBLIC:
             return None
         if not request.user.is_authenticated:
-            return _to_sign_in(request)
+            return _to_sign_in(request, back=request.method == "GET" or name in EDITORS)
         if rule is None or not (rule == ANYBODY or request.user.has_perm(rule)):
             raise PermissionDenied
         if request.method == "POST" and not request.user.has_perms(TO_POST.get(name, ())):
@@ -117,11 +126,11 @@ class AccessMiddleware:
         return None
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
+def _to_sign_in(request: HttpRequest, *, back: bool) -> HttpResponse:
     """Sign-in, and back here afterwards."""
     if request.headers.get("HX-Request"):
         return _to(request, reverse("login"))
-    there = request.get_full_path() if request.method == "GET" else reverse("dashboard")
+    there = request.get_full_path() if back else reverse("dashboard")
     return _to(request, f"{reverse('login')}?{urlencode({'next': there})}")
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("incrementors", "0005_words"), ("invoices", "0015_mail")]
+    dependencies = [("incrementors", "0005_words"), ("invoices", "0016_scratch")]
 
     operations = [
         migrations.AddField(

@@ -5,6 +5,7 @@ from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.mail import InvoiceMail
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
+from invoices.models.scratch import Scratch
 from invoices.models.total import InvoiceTotal
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "PushAttempt",
     "PushBatch",
     "RemoteInvoice",
+    "Scratch",
     "TaxRate",
     "ViewChoice",
 ]

@@ -40,7 +40,11 @@ def shown_errors(page: str) -> str:
 
 
 def control(page: str, name: str) -> str:
-    found = re.search(rf'<(?:input|select|textarea)[^>]*name="{name}"[^>]*>', page)
+    """The control of that name that a person sees: of a box to choose in, the one that is typed into."""
+    found = re.search(
+        rf'<(?:input|select|textarea)(?! type="hidden" name="{name}")[^>]*name="{name}(?:-text)?"[^>]*>', page
+    )
+    found = found or re.search(rf'<input[^>]*name="{name}"[^>]*>', page)
     assert found, name
     return found[0]
 

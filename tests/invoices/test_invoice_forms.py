@@ -46,11 +46,11 @@ def test_terms_of_no_days_are_terms(desk: Browser, client_of_ours: Client) -> No
 HEADS: list[tuple[str, Any, str]] = [
     ("client", "", "This field is required."),
     ("client", None, "This field is required."),
-    ("client", "987654", "Select a valid choice."),
-    ("client", "9" * 40, "Select a valid choice."),
-    ("client", "Bramley", "Select a valid choice."),
+    ("client", "987654", "is none of the clients: choose one from the list."),
+    ("client", "9" * 40, "is none of the clients: choose one from the list."),
+    ("client", "Bramley", "“Bramley” is none of the clients: choose one from the list."),
     ("client", "1\x00", "Null characters are not allowed."),
-    ("site", "987654", "Select a valid choice."),
+    ("site", "987654", "is none of the properties: choose one from the list."),
     ("issue_date", "", "This field is required."),
     ("issue_date", "31 February 2026", "Enter a valid date."),
     ("issue_date", "2026-02-31", "Enter a valid date."),
@@ -134,9 +134,9 @@ LINES: list[tuple[str, Any, str]] = [
     ("tax_rate", "", "This field is required."),
     ("tax_rate", "NOWHERE", "Select a valid choice."),
     ("tax_rate", "\x00", "Select a valid choice."),
-    ("item", "987654", "Select a valid choice."),
-    ("item", "LABOUR", "Select a valid choice."),
-    ("item", "1\x00", "Select a valid choice."),
+    ("item", "987654", "is none of the items: choose one from the list."),
+    ("item", "LABOUR", "“LABOUR” is none of the items: choose one from the list."),
+    ("item", "1\x00", "is none of the items: choose one from the list."),
 ]
 
 
@@ -248,15 +248,19 @@ def test_an_empty_post_is_answered_with_the_form(desk: Browser) -> None:
     assert desk.post(NEW, {}).status_code == 422
 
 
-def test_an_archived_client_property_or_item_is_not_offered(desk: Browser, client_of_ours: Client, item: Item) -> None:
+def test_an_archived_client_property_or_item_is_refused_by_its_name(
+    desk: Browser, client_of_ours: Client, item: Item
+) -> None:
     site = Property.objects.create(name="Ivy Court", archived_at=timezone.now())
     Item.objects.update(archived_at=timezone.now())
     other = Client.objects.create(name="Gone Ltd", archived_at=timezone.now())
-    page = desk.get(NEW).content.decode()
-    assert not {"Ivy Court", "Labour, per hour", "Gone Ltd"} & set(re.findall(r"<option[^>]*>([^<]*)</option>", page))
-    refused(desk, typed(client_of_ours, client=other.pk))
-    refused(desk, typed(client_of_ours, site=site.pk))
-    refused(desk, typed(client_of_ours, {"item": item.pk}))
+    cure = "is archived: take it back under {}, or choose another one."
+    told = shown_errors(refused(desk, typed(client_of_ours, client=other.pk)))
+    assert "Gone Ltd " + cure.format("Clients") in told
+    told = shown_errors(refused(desk, typed(client_of_ours, site=site.pk)))
+    assert "Ivy Court " + cure.format("Properties") in told
+    told = shown_errors(refused(desk, typed(client_of_ours, {"item": item.pk})))
+    assert "LABOUR " + cure.format("Items") in told
 
 
 def test_a_group_that_cannot_count_on_says_so_and_keeps_what_was_typed(

@@ -132,14 +132,22 @@ def line(page: Page, n: int) -> Locator:
     return page.locator("[data-line]").nth(n)
 
 
+def choose(box: Locator, typed: str, chosen: str) -> None:
+    """Types a part of it, and takes what is offered first."""
+    box.press_sequentially(typed)
+    expect(box.page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    box.press("Enter")
+    expect(box).to_have_value(chosen)
+
+
 def raise_five_lines(page: Page) -> None:
     """The first line from an item, by mouse; the others by keyboard alone."""
     go_to(page, "Invoices")
     page.get_by_role("link", name="New invoice").first.click()
-    page.get_by_label("Client", exact=True).select_option("Bramley Stores Ltd (BRAM1)")
-    page.get_by_label("Property").select_option("12 Fell Road")
+    choose(page.get_by_label("Client", exact=True), "bram", "Bramley Stores Ltd (BRAM1)")
+    choose(page.get_by_label("Property"), "fell", "12 Fell Road")
     page.get_by_label("Client's reference").fill("PO-7741")
-    line(page, 0).get_by_label("Item").select_option("LABOUR Labour, per hour")
+    choose(line(page, 0).get_by_label("Item"), "lab", "LABOUR")
     expect(line(page, 0).get_by_label("Description")).to_have_value("Labour, per hour")
     line(page, 0).get_by_label("Quantity").fill("3")
     for n, typed in enumerate(TYPED, start=1):
@@ -149,9 +157,7 @@ def raise_five_lines(page: Page) -> None:
             page.keyboard.press("Tab")
             page.keyboard.type(text)
     page.keyboard.press("Enter")
-    expect(line(page, 5)).to_be_visible()
-    page.keyboard.press("Alt+Backspace")
-    expect(line(page, 5)).to_be_hidden()
+    expect(line(page, 5).get_by_label("Item")).to_be_focused()
     for name, amount in (("net", "£802.99"), ("tax", "£92.40"), ("total", "£895.39")):
         expect(page.locator(f'[data-total="{name}"]')).to_have_text(amount)
     page.get_by_role("button", name="Save invoice").click()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -12,7 +13,7 @@ from django.test import RequestFactory
 from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from invoices.models import Client, Invoice, Item, Property
-from reflow.access import ANYBODY, PUBLIC, RULES, TO_POST, AccessMiddleware
+from reflow.access import ANYBODY, EDITORS, PUBLIC, RULES, TO_POST, AccessMiddleware
 
 pytestmark = pytest.mark.django_db
 WHO = ("anonymous", "viewer", "staff", "admin")
@@ -108,6 +109,8 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "invoice-mail": (WRITE, but(WRITE, 422)),
     "invoice-mails": (but(READ, 204), but(READ, 405)),
     "invoice-edit": (WRITE, but(WRITE, 422)),
+    "scratch-keep": (but(WRITE, 405), WRITE),
+    "scratch-discard": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-approve": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-draft": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-discard": (but(WRITE, 405), but(WRITE, 302)),
@@ -119,14 +122,19 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "client-sage": (but(WRITE, 404), but(WRITE, 404)),
     "item-sage": (but(WRITE, 404), but(WRITE, 404)),
     "client-list": (READ, but(READ, 405)),
+    "client-choices": (READ, but(READ, 405)),
     "client-new": (WRITE, but(WRITE, 422)),
+    "client-create": (WRITE, WRITE),
     "client-edit": (WRITE, but(WRITE, 422)),
     "client-archive": (but(WRITE, 405), but(WRITE, 302)),
     "item-list": (READ, but(READ, 405)),
+    "item-choices": (READ, but(READ, 405)),
     "item-new": (WRITE, but(WRITE, 422)),
+    "item-create": (WRITE, WRITE),
     "item-edit": (WRITE, but(WRITE, 422)),
     "item-archive": (but(WRITE, 405), but(WRITE, 302)),
     "property-list": (READ, but(READ, 405)),
+    "property-choices": (READ, but(READ, 405)),
     "property-new": (WRITE, but(WRITE, 422)),
     "property-edit": (WRITE, but(WRITE, 422)),
     "property-archive": (but(WRITE, 405), but(WRITE, 302)),
@@ -176,7 +184,9 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
             return reverse(name, args=[invoice.created_by_id])
         if name in ("connector-account", "incrementor-edit"):
             return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
-        takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv")
+        if subject == "scratch":
+            return reverse(name, args=[UUID(int=1)])
+        takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create")
         return reverse(name, args=[rows[subject]] if takes_one else [])
 
     return path
@@ -208,7 +218,7 @@ def test_each_address_answers_each_role_as_the_matrix_says(
             answer = browser_of(who).generic(method, path_of(name))
             found[f"{method} {name}"], expected[f"{method} {name}"] = answer.status_code, row[who]
             if who == "anonymous" and answer.status_code == 302 and name not in ("login", "welcome"):
-                there = path_of(name) if method == "GET" else "/"
+                there = path_of(name) if method == "GET" or name in EDITORS else "/"
                 assert answer.headers["Location"] == reverse("login") + "?next=" + there.replace("/", "%2F")
     assert found == expected
 
