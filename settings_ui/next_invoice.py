@@ -136,7 +136,7 @@ def _places(connection: Connection, platform: type[Connector], ahead: Ahead) -> 
         if kind in platform.lists:
             chosen = getattr(ahead.document, name)
             entry = _kept(connection, kind).get(chosen) if chosen else None
-            yield Row(label=label, text=entry.name if entry else chosen or "None")
+            yield Row(label=label, text=entry.name if entry else chosen or "None named")
 
 
 def _ways(platform: type[Connector], options: Options) -> Iterator[Row]:
