@@ -103,8 +103,8 @@ def _stuck(facts: Facts) -> Verdict | None:
         return None
     minutes = facts.stuck_for // timedelta(minutes=1)
     text = (
-        f"An invoice could have gone {minutes} minutes ago, but nothing takes it. Whoever runs this server should see "
-        "whether its workers run."
+        f"Work has been due for {minutes} minutes, but nothing takes it. Whoever runs this server should see whether "
+        "its workers run."
     )
     return replace(NEEDS_YOU, tone="bad", text=text)
 
@@ -218,13 +218,13 @@ def _facts(connection: Connection, sync: Sync, now: datetime) -> Facts:
         **{name: Count("pk", filter=Q(state=state)) for name, state in states.items()},
         could_go=Min("due_at", filter=could_go),
     )
-    could_go_at = counted.pop("could_go")
+    due = [counted.pop("could_go"), sync.pull.due_at if sync.pull and sync.code == "BEGINNING" else None]
     pause = connection.paused_until if connection.paused_until and connection.paused_until > now else None
     dies_at = refresh_expires_at(connection)
     return Facts(
         state=connection.state,
         undone=next((step for step in steps(connection) if step.is_set_up and step.state != "done"), None),
-        stuck_for=None if pause else _stuck_for(connection, could_go_at, now),
+        stuck_for=None if pause else _stuck_for(connection, min(filter(None, due), default=None), now),
         pause=pause,
         days_left=(dies_at - now).days if dies_at else None,
         trouble=sync.pull.due_at if sync.pull and sync.code == "TROUBLE" else None,
@@ -237,12 +237,12 @@ def _open(connection: Connection) -> QuerySet[Push]:
     return Push.objects.filter(connection=connection).exclude(state__in=[Push.State.SENT, Push.State.CANCELLED])
 
 
-def _stuck_for(connection: Connection, could_go_at: datetime | None, now: datetime) -> timedelta | None:
-    """Those that wait go in the order of their time: an old one means that nobody works, unless Sage just answered."""
+def _stuck_for(connection: Connection, due_at: datetime | None, now: datetime) -> timedelta | None:
+    """What waits goes in the order of its time: if it is old, nobody works, unless Sage just answered somebody."""
     heard_at = connection.contact_at or connection.authorised_at
-    if could_go_at is None or not connection.is_active or now - max(could_go_at, heard_at) < STUCK:
+    if due_at is None or not connection.is_active or now - max(due_at, heard_at) < STUCK:
         return None
-    return now - could_go_at
+    return now - due_at
 
 
 def _oldest(connection: Connection) -> Push | None:

@@ -40,7 +40,7 @@ WORDS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"days_left": 0}, "Needs you", "warn", "ends in less than a day"),
     ({"attention": 1, "waiting": 5}, "Needs you", "bad", "1 invoice needs somebody to look at it."),
     ({"attention": 2}, "Needs you", "bad", "2 invoices need somebody to look at them."),
-    ({"waiting": 1, "stuck_for": timedelta(minutes=12, seconds=40)}, "Needs you", "bad", "gone 12 minutes ago"),
+    ({"waiting": 1, "stuck_for": timedelta(minutes=12, seconds=40)}, "Needs you", "bad", "due for 12 minutes"),
     ({"undone": TAX, "attention": 1}, "Needs you", "warn", "Not set up yet: Tax."),
     ({"state": "DISCONNECTING", "sending": 1}, "Busy", "busy", "being disconnected"),
     ({"state": "RECONNECT", **IN_TROUBLE}, "Disconnected", "bad", "no longer accepts our authorisation"),
@@ -200,9 +200,17 @@ def test_a_queue_that_nobody_takes_is_said_to_whoever_runs_the_server(
     new_push("READY", due_at=now - timedelta(minutes=9))
     assert "1 invoice is on its way." in in_words(card(desk)), "Sage answered a moment ago: somebody works"
     Connection.objects.update(contact_at=now - timedelta(minutes=8))
-    assert "could have gone 9 minutes ago, but nothing takes it" in in_words(card(desk))
+    assert "Work has been due for 9 minutes, but nothing takes it." in in_words(card(desk))
     Connection.objects.update(paused_until=now + timedelta(minutes=1))
     assert "nothing takes it" not in in_words(card(desk)), "it may not go yet"
+
+
+@pytest.mark.django_db
+def test_a_sync_that_nobody_begins_is_said_too(desk: Browser, wired: Connection, now: datetime) -> None:
+    Pull.objects.update(due_at=now - timedelta(minutes=6))
+    assert "The books are being read." in in_words(card(desk))
+    Connection.objects.update(contact_at=now - timedelta(minutes=30))
+    assert "Work has been due for 6 minutes" in in_words(card(desk))
 
 
 @pytest.mark.django_db
