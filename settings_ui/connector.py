@@ -24,7 +24,7 @@ from invoices import parting
 from invoices.ahead import choices_of
 from invoices.models import TaxRate
 from settings_ui import taxes
-from settings_ui.checklist import is_ready, steps, undone
+from settings_ui.checklist import Step, is_ready, steps, undone
 from settings_ui.forms import SyncForm, UsernameForm, settings_in_words
 from settings_ui.health import health_of
 from settings_ui.next_invoice import panel, what_if
@@ -78,15 +78,15 @@ def _page(
     else:
         context["offers"] = [_offer(one, refused) for one in PLATFORMS.values()]
     if connection and connection.company_id:
-        context |= _beside(connection)
+        context |= _beside(connection, found)
     return render(request, "settings/connector.html", context, status=status)
 
 
-def _beside(connection: Connection) -> dict[str, Any]:
+def _beside(connection: Connection, found: list[Step]) -> dict[str, Any]:
     """The cards beside the checklist: how the connection is, what was synced, what the next invoice will be."""
     now = timezone.now()
     sync = sync_of(connection, now=now)
-    shown = {"sync": sync, "health": health_of(connection, sync, now=now)}
+    shown = {"sync": sync, "health": health_of(connection, found, sync, now=now)}
     return {**shown, "shown_settings": settings_in_words(connection), **panel(connection, choices_of(connection))}
 
 
@@ -104,7 +104,7 @@ def _live_lists(connection: Connection, typed: taxes.Typed | None) -> dict[str, 
             return {"companies": services.open_connector(connection).companies()}
         if connection.is_active:
             rows = taxes.rows(connection, now=timezone.now(), typed=typed)
-            ask = any(row.shared or row.badge in ("gone", "differs") for row in rows)
+            ask = any(row.badge in ("gone", "differs") for row in rows)
             return {"taxes": rows, "taxes_ask": ask, "tax_error": typed.error if typed else ""}
     except PlatformError as error:
         return {"trouble": error.message}

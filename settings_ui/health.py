@@ -1,6 +1,6 @@
 """How the connection is: one word for the whole and what to do about it, computed from the rows, never stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -23,13 +23,13 @@ from settings_ui.syncing import Sync, sync_of
 
 STUCK = timedelta(minutes=5)  # after which a waiting invoice that could go is nobody's
 LAST_DAYS = 7  # of an authorisation that should have been renewed long before
-QUEUE = {
-    # what the invoice list calls it: what it says here
-    "WAITING": "Waiting",
-    "SENDING": "Sending",
-    "CHECKING": "Checking",
-    "ATTENTION": "Need attention",
-}
+QUEUE = (
+    # what it says here, and which filter of the invoice list has them
+    ("Waiting", "MOVING"),
+    ("Sending", "MOVING"),
+    ("Checking", "MOVING"),
+    ("Need attention", "ATTENTION"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,14 +194,19 @@ class Health:
         return "|".join(shown)
 
 
-def health_of(connection: Connection, sync: Sync, *, now: datetime) -> Health:
-    facts, oldest = _facts(connection, sync, now), _oldest(connection)
-    counts = (facts.waiting, facts.sending, facts.checking, facts.attention)
+def health_of(connection: Connection, found: Sequence[Step], sync: Sync, *, now: datetime) -> Health:
+    """From the rows, the steps of the checklist and where the sync stands, all as they are now."""
     dies_at = refresh_expires_at(connection)
+    facts = replace(
+        _facts(connection, sync, now),
+        undone=next((step for step in found if step.is_set_up and step.state != "done"), None),
+        days_left=(dies_at - now).days if dies_at else None,
+    )
+    oldest, counts = _oldest(connection), (facts.waiting, facts.sending, facts.checking, facts.attention)
     return Health(
         verdict=verdict(facts),
         facts=facts,
-        queue=tuple((QUEUE[code], count, _listed(code)) for code, count in zip(QUEUE, counts, strict=True)),
+        queue=tuple((label, count, _listed(code)) for (label, code), count in zip(QUEUE, counts, strict=True)),
         oldest=oldest,
         oldest_age=_age(now - oldest.requested_at) if oldest else "",
         oldest_reason=_reason(oldest, connection, now) if oldest else "",
@@ -220,13 +225,10 @@ def _facts(connection: Connection, sync: Sync, now: datetime) -> Facts:
     )
     due = [counted.pop("could_go"), sync.pull.due_at if sync.pull and sync.code == "BEGINNING" else None]
     pause = connection.paused_until if connection.paused_until and connection.paused_until > now else None
-    dies_at = refresh_expires_at(connection)
     return Facts(
         state=connection.state,
-        undone=next((step for step in steps(connection) if step.is_set_up and step.state != "done"), None),
         stuck_for=None if pause else _stuck_for(connection, min(filter(None, due), default=None), now),
         pause=pause,
-        days_left=(dies_at - now).days if dies_at else None,
         trouble=sync.pull.due_at if sync.pull and sync.code == "TROUBLE" else None,
         is_syncing=sync.is_moving,
         **counted,
@@ -263,6 +265,8 @@ def _age(age: timedelta) -> str:
 
 def _lasts(connection: Connection, dies_at: datetime | None, now: datetime) -> str:
     """How long the authorisation lasts if nobody used it, in words."""
+    if connection.state == Connection.State.RECONNECT:
+        return "Sage no longer accepts it."
     if connection.username:
         return f"As {connection.username}: it does not end by itself."
     if dies_at is None:
@@ -276,7 +280,7 @@ def connector_health(request: HttpRequest) -> HttpResponse:
     connection, now = live_connection(), timezone.now()
     if connection is None:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    health = health_of(connection, sync_of(connection, now=now), now=now)
+    health = health_of(connection, steps(connection), sync_of(connection, now=now), now=now)
     if request.GET.get("seen") == health.mark:
         return HttpResponse(status=204)
     return render(request, "settings/_health.html", {"health": health})

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -20,13 +20,21 @@ def incrementor_list(request: HttpRequest) -> HttpResponse:
     return render(request, "settings/incrementors.html", {"groups": groups})
 
 
+def _typed(request: HttpRequest) -> QueryDict:
+    """What was sent; the button that takes the first safe start has its number instead of the one typed."""
+    data = request.POST.copy()
+    if data.get("safe"):
+        data["starting_position"] = data["safe"]
+    return data
+
+
 @require_http_methods(["GET", "POST"])
 def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
     group = get_object_or_404(Group, pk=key)
     connection = services.live_connection()
     ours = connection and key == Group.INVOICES and not connection.options.platform_numbers
     platform = services.platform_of(connection) if connection and ours else None
-    data = request.POST if request.method == "POST" else None
+    data = _typed(request) if request.method == "POST" else None
     form, safe = GroupForm(data, instance=group, platform=platform), None
     assert isinstance(request.user, User)  # noqa: S101  # for the type checker
     if request.method == "POST" and form.is_valid():

@@ -166,7 +166,7 @@ def test_each_count_is_a_link_to_those_invoices(desk: Browser, new_push: NewPush
         new_push(state)
     html = card(desk)
     found = re.findall(r'<a href="[^"]*\?sage=(\w+)"><b>(\d+)</b>', html)
-    assert found == [("WAITING", "2"), ("SENDING", "1"), ("CHECKING", "1"), ("ATTENTION", "1")]
+    assert found == [("MOVING", "2"), ("MOVING", "1"), ("MOVING", "1"), ("ATTENTION", "1")]
     assert is_asking_again(html)
 
 
