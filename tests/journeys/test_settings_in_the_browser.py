@@ -16,6 +16,7 @@ from tests.journeys import test_intacct_in_the_browser as intacct
 from tests.journeys.test_in_the_browser import choose_account, sign_in, step
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+PATIENCE = 20_000  # in ms: over several times it asks again
 
 
 def set_up_intacct(page: Page) -> None:
@@ -87,9 +88,9 @@ def test_the_health_card_follows_an_invoice_on_its_way_and_a_sync_without_a_relo
     expect(health.get_by_role("link", name="INV-00001")).to_be_visible()
     page.evaluate("document.documentElement.dataset.stayed = 'yes'")
     worker.work(push.pk)
-    expect(health).to_contain_text("Healthy")
+    expect(health).to_contain_text("Healthy", timeout=PATIENCE)
     page.get_by_role("button", name="Sync now").click()
     expect(health).to_contain_text("The books are being read.")
     Pull.objects.update(due_at=now + timedelta(hours=1), ended_at=now)
-    expect(health).to_contain_text("Healthy")
+    expect(health).to_contain_text("Healthy", timeout=PATIENCE)
     assert page.evaluate("document.documentElement.dataset.stayed") == "yes"
