@@ -24,7 +24,7 @@ def _typed(request: HttpRequest) -> QueryDict:
     """What was sent; the button that takes the first safe start has its number instead of the one typed."""
     data = request.POST.copy()
     if data.get("safe"):
-        data["starting_position"] = data["safe"]
+        data["starting_position"] = request.POST["safe"]
     return data
 
 
