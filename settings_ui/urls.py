@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settings_ui import connector, health, logo, next_invoice, people, syncing, views
+from settings_ui import connector, health, logo, next_invoice, people, restored, syncing, views
 
 urlpatterns = [
     path("company/", views.company, name="company"),
@@ -26,6 +26,7 @@ urlpatterns = [
     path("connector/health/", health.connector_health, name="connector-health"),
     path("connector/preview/", next_invoice.connector_preview, name="connector-preview"),
     path("connector/disconnect/", connector.connector_disconnect, name="connector-disconnect"),
+    path("live/", restored.live_database, name="live-database"),
     path("incrementors/", views.incrementor_list, name="incrementor-list"),
     path("incrementors/<slug:key>/", views.incrementor_edit, name="incrementor-edit"),
 ]

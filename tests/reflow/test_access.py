@@ -135,6 +135,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "connector-health": (ADMIN, but(ADMIN, 405)),
     "connector-preview": (but(ADMIN, 404), but(ADMIN, 405)),
     "connector-disconnect": (but(ADMIN, 404), but(ADMIN, 404)),
+    "live-database": (ADMIN, but(ADMIN, 302)),
     "incrementor-list": (ADMIN, but(ADMIN, 405)),
     "incrementor-edit": (ADMIN, but(ADMIN, 422)),
     "company": (ADMIN, but(ADMIN, 422)),
