@@ -49,6 +49,8 @@ Bearer = Callable[[str], str]
 """The token that was just refused, or "" -> the token to use."""
 MayLeave = Callable[[], bool]
 """Whether the first byte of a call that writes may still leave."""
+Answered = Callable[[], None]
+"""Told of each answer that is not a refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,7 @@ class Wire:
     """From the call to the last byte of its answer; below the lease under which it is made."""
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
+    answered: Answered = field(default=lambda: None, repr=False)
 
     def get(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         return self._with_bearer("GET", path, {"params": dict(params)}, headers, writes=False)
@@ -214,7 +217,9 @@ class Wire:
                 session.close()
         spent = round((time.monotonic() - started) * 1000)
         log.info("%s %s %s in %s ms", method, path, response.status_code, spent, extra={"push": self.push})
-        return decipher(response.status_code, response.headers, _json(response), self.dialect, writes=writes)
+        answer = decipher(response.status_code, response.headers, _json(response), self.dialect, writes=writes)
+        self.answered()
+        return answer
 
     def _send(
         self,

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Q
 
 from connectors import epoch, oauth, tokens
 from connectors.interface import PlatformError, Reconnect
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 RENEW_WITHIN = timedelta(days=17)  # of its 31: a fortnight of quiet at most before it is renewed
 WARN_WITHIN = timedelta(days=7)
 WARN_EVERY = timedelta(days=1)
+CONTACT_EVERY = timedelta(minutes=1)
 
 
 def begin_disconnect(connection: Connection) -> bool:
@@ -72,6 +74,15 @@ def former(platform: str, company_id: str) -> Connection | None:
     return Connection.objects.filter(
         platform=platform, company_id=company_id, state=Connection.State.DISCONNECTED
     ).first()
+
+
+def keep_contact(connection: Connection, *, now: datetime) -> None:
+    """The platform has just answered; written once a minute at most, however many calls there are."""
+    if connection.contact_at and now - connection.contact_at < CONTACT_EVERY:
+        return
+    older = Q(contact_at=None) | Q(contact_at__lte=now - CONTACT_EVERY)
+    Connection.objects.filter(older, pk=connection.pk).update(contact_at=now)
+    connection.contact_at = now
 
 
 def keep_alive(*, now: datetime) -> None:

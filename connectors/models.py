@@ -23,6 +23,7 @@ class Connection(models.Model):
     """One authorisation to work in one company's books; a different company is a different connection.
 
     With a `username` no person's sign-in stands behind it, but a user made for programs in the platform itself.
+    `contact_at` is when the platform last answered a call as asked, to the minute.
     """
 
     class State(models.TextChoices):
@@ -48,6 +49,7 @@ class Connection(models.Model):
     paused_until = models.DateTimeField(null=True)
     disconnected_at = models.DateTimeField(null=True)
     warned_at = models.DateTimeField(null=True)
+    contact_at = models.DateTimeField(null=True)
 
     objects = ConnectionQuerySet.as_manager()
 
@@ -206,6 +208,12 @@ class Catalogue(models.Model):
     def keep(cls, *, connection: Connection, kind: str, entries: tuple[Entry, ...], now: datetime) -> None:
         rows = [{"id": e.id, "name": e.name, "code": e.code, "percentage": _text(e.percentage)} for e in entries]
         cls.objects.update_or_create(connection=connection, kind=kind, defaults={"entries": rows, "read_at": now})
+
+    @classmethod
+    def kept(cls, connection: Connection, kind: str) -> tuple[Entry, ...]:
+        """The list as it was last read, however old; empty where it never was."""
+        found = cls.objects.filter(connection=connection, kind=kind).first()
+        return found.read() if found else ()
 
     def read(self) -> tuple[Entry, ...]:
         return tuple(_entry(row) for row in self.entries)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from connectors import epoch, lifecycle, links, oauth, tokens
 from connectors.interface import (
@@ -67,6 +68,7 @@ def open_connector(
         options=connection.options,
         push=push,
         may_leave=may_leave,
+        answered=lambda: lifecycle.keep_contact(connection, now=timezone.now()),
     )
 
 
@@ -125,6 +127,7 @@ def _connected(platform: str, pair: oauth.Tokens, *, username: str, actor: User,
             connection.state, connection.disconnected_at = Connection.State.ACTIVE, None
         connection.username, connection.authorised_at, connection.authorised_by = username, now, actor
         connection.paused_until = connection.warned_at = None
+        connection.contact_at = now
         connection.save()
         tokens.store(connection, pair)
     return connection
@@ -290,8 +293,7 @@ def account_ids(connection: Connection, codes: set[str], *, now: datetime) -> di
 
     Raises Rejected for a code that the platform's sales accounts do not have.
     """
-    kept = Catalogue.objects.filter(connection=connection, kind=Kind.SALES_ACCOUNTS).first()
-    known = {entry.code: entry.id for entry in kept.read()} if kept else {}
+    known = {entry.code: entry.id for entry in Catalogue.kept(connection, Kind.SALES_ACCOUNTS)}
     if codes - known.keys():
         known = {entry.code: entry.id for entry in catalogue(connection, Kind.SALES_ACCOUNTS, now=now)}
     if missing := codes - known.keys():

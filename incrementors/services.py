@@ -14,7 +14,11 @@ from incrementors.patterns import MAX_LENGTH, Pattern
 
 
 class NumberRefused(Exception):
-    """The group can't count on as it is set; the message says what an admin changes."""
+    """The group can't count on as it is set; the message says what an admin changes, `safe` a start that would do."""
+
+    def __init__(self, message: str, *, safe: int | None = None) -> None:
+        super().__init__(message)
+        self.safe = safe
 
 
 def take_number(
@@ -184,7 +188,8 @@ def _check_start(pattern: Pattern, next_value: int) -> None:
     if next_value < safe:
         raise NumberRefused(
             f"{pattern.text(next_value)} would repeat a number already given. "
-            f"The first safe starting position is {safe} ({pattern.text(safe)})."
+            f"The first safe starting position is {safe} ({pattern.text(safe)}).",
+            safe=safe,
         )
 
 

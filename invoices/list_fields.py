@@ -52,6 +52,5 @@ class Lists:
 
 def kept_name(connection: Connection, kind: Kind, entry_id: str) -> str:
     """What an entry is called, by the list as it was last read; else its id."""
-    kept = Catalogue.objects.filter(connection=connection, kind=kind).first()
-    names = {entry.id: entry.name for entry in kept.read()} if kept else {}
+    names = {entry.id: entry.name for entry in Catalogue.kept(connection, kind)}
     return names.get(entry_id) or entry_id

@@ -78,6 +78,8 @@ RULES: dict[str, str] = {
     "connector-sync-now": "connectors.change_connection",
     "connector-sync-stop": "connectors.change_connection",
     "connector-sync-progress": "connectors.change_connection",
+    "connector-health": "connectors.change_connection",
+    "connector-preview": "connectors.change_connection",
     "connector-disconnect": "connectors.change_connection",
     "live-database": "connectors.change_connection",
     "incrementor-list": "incrementors.change_group",

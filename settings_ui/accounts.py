@@ -1,6 +1,7 @@
 """What can be done about who may sign in: the first admin, invitations, roles, shutting out, links for a password."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from threading import Thread
 
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.encoding import force_bytes
@@ -22,6 +23,7 @@ from settings_ui.models import AccessChange
 
 logger = logging.getLogger(__name__)
 ADMIN = "Admin"
+LINK_MADE = "Password link made"
 FORGOTTEN = "Asked for a password link on the sign-in page"
 BETWEEN_MAILS = timedelta(minutes=5)
 
@@ -99,7 +101,7 @@ def make_link(*, person: User, actor: User, now: datetime) -> str:
     if not person.is_active:
         raise Refused(f"{person.get_full_name()} is deactivated: bring them back first.")
     forget_wrong_passwords(username=person.get_username())
-    _record(person, actor, "Password link made", now)
+    _record(person, actor, LINK_MADE, now)
     return password_link(person)
 
 
@@ -139,6 +141,14 @@ def password_link(person: User) -> str:
     """Opens once, for some days; its host is from the settings, as a request's could be anybody's."""
     token = default_token_generator.make_token(person)
     return settings.SITE_URL + reverse("password-set", args=[urlsafe_base64_encode(force_bytes(person.pk)), token])
+
+
+def links_end(people: Iterable[User]) -> dict[int, datetime]:
+    """Until when the latest link of each who has not chosen a password yet opens."""
+    invited = [person.pk for person in people if not person.has_usable_password()]
+    made = AccessChange.objects.filter(Q(text__startswith="Invited") | Q(text=LINK_MADE), person__in=invited)
+    latest = made.values("person").annotate(at=Max("happened_at")).values_list("person", "at")
+    return {pk: at + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT) for pk, at in latest}
 
 
 def link_days() -> int:

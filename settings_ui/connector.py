@@ -15,16 +15,19 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from connectors import services
-from connectors.interface import Connector, Entry, PlatformError
-from connectors.models import Connection
+from connectors.interface import Connector, PlatformError
+from connectors.models import Catalogue, Connection
 from connectors.options import Kind
 from connectors.registry import PLATFORMS, endpoints
 from connectors.services import AuthorisationFailed, ChoiceRefused, Journey
 from invoices import parting
+from invoices.ahead import choices_of
 from invoices.models import TaxRate
 from settings_ui import taxes
-from settings_ui.checklist import steps, undone
+from settings_ui.checklist import Step, is_ready, steps, undone
 from settings_ui.forms import SyncForm, UsernameForm, settings_in_words
+from settings_ui.health import health_of
+from settings_ui.next_invoice import panel, what_if
 from settings_ui.syncing import follow_settings, sync_of
 
 JOURNEY = "connector-journey"
@@ -56,24 +59,35 @@ def connector(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: HttpRequest, refused: UsernameForm | None = None, status: int = 200) -> HttpResponse:
-    """The page as it stands now; `refused` is what was typed as a user's name, with what is wrong with it."""
+def _page(
+    request: HttpRequest, refused: UsernameForm | None = None, typed: taxes.Typed | None = None, status: int = 200
+) -> HttpResponse:
+    """The page as it stands now; `refused` is what was typed as a user's name, `typed` what was chosen for tax rates,
+    each with what is wrong with it."""
     connection = services.live_connection()
-    context: dict[str, Any] = {"connection": connection, "steps": steps(connection)}
+    found = steps(connection)
+    context: dict[str, Any] = {"connection": connection, "steps": found}
     if connection:
         platform = services.platform_of(connection)
         context["platform_label"] = platform.label
         context["is_sandbox"] = endpoints(connection.platform).is_sandbox
-        context["forecast"] = parting.forecast(connection)
-        context["sync"] = sync_of(connection, now=timezone.now())
-        context["shown_settings"] = settings_in_words(connection)
-        context["dies_at"] = services.refresh_expires_at(connection)
+        context["is_ready"] = connection.is_active and is_ready(found)
         context["user_form"] = refused or UsernameForm(platform=platform, username=connection.username)
         context["refused"] = refused
-        context |= _live_lists(connection)
+        context |= _live_lists(connection, typed)
     else:
         context["offers"] = [_offer(one, refused) for one in PLATFORMS.values()]
+    if connection and connection.company_id:
+        context |= _beside(connection, found)
     return render(request, "settings/connector.html", context, status=status)
+
+
+def _beside(connection: Connection, found: list[Step]) -> dict[str, Any]:
+    """The cards beside the checklist: how the connection is, what was synced, what the next invoice will be."""
+    now = timezone.now()
+    sync = sync_of(connection, now=now)
+    shown = {"sync": sync, "health": health_of(connection, found, sync, now=now)}
+    return {**shown, "shown_settings": settings_in_words(connection), **panel(connection, choices_of(connection))}
 
 
 def _offer(platform: type[Connector], refused: UsernameForm | None) -> dict[str, Any]:
@@ -83,13 +97,15 @@ def _offer(platform: type[Connector], refused: UsernameForm | None) -> dict[str,
     return {"platform": platform.platform, "brand": platform.brand, "label": platform.label, "user_form": form}
 
 
-def _live_lists(connection: Connection) -> dict[str, Any]:
+def _live_lists(connection: Connection, typed: taxes.Typed | None) -> dict[str, Any]:
     """What there is to choose from, live; when Sage does not answer the page says so and shows the rest."""
     try:
         if connection.state == Connection.State.CHOOSING:
             return {"companies": services.open_connector(connection).companies()}
         if connection.is_active:
-            return {"taxes": taxes.rows(connection, now=timezone.now())}
+            rows = taxes.rows(connection, now=timezone.now(), typed=typed)
+            ask = any(row.badge in ("gone", "differs") for row in rows)
+            return {"taxes": rows, "taxes_ask": ask, "tax_error": typed.error if typed else ""}
     except PlatformError as error:
         return {"trouble": error.message}
     return {}
@@ -172,32 +188,35 @@ def connector_account(request: HttpRequest, side: str) -> HttpResponse:
     connection, kind = _live(), ACCOUNTS[side]
     if kind not in services.platform_of(connection).lists:
         raise Http404("This platform keeps no such list.")
-    q, error = request.GET.get("q", "").strip()[:50], ""
-    entries: tuple[Entry, ...] = ()
+    asked, error = request.POST or request.GET, ""
+    q, entries = asked.get("q", "").strip()[:50], Catalogue.kept(connection, kind)
     try:
         entries = services.catalogue(connection, kind, now=timezone.now())
         if request.method == "POST":
-            services.choose_account(connection, kind, request.POST.get("account", ""), now=timezone.now())
+            services.choose_account(connection, kind, asked.get("account", ""), now=timezone.now())
             return redirect("connector")
     except (ChoiceRefused, PlatformError) as refused:
         error = str(refused)
     found = [entry for entry in entries if q.lower() in f"{entry.code} {entry.name}".lower()]
     context = {"side": side, "q": q, "error": error, "found": found[:MOST_SHOWN], "more": len(found) > MOST_SHOWN}
-    context["chosen"] = getattr(connection, f"{side}_account_id")
-    partial = request.headers.get("HX-Request") and request.method == "GET"
+    context["chosen"] = asked.get("account") or getattr(connection, f"{side}_account_id")
+    if request.headers.get("HX-Request") and request.method == "GET":
+        return render(request, "settings/_choices.html", context)
+    context |= panel(connection, what_if(connection, asked.dict()))
     status = 422 if error and request.method == "POST" else 200
-    return render(request, f"settings/{'_choices' if partial else 'account'}.html", context, status=status)
+    return render(request, "settings/account.html", context, status=status)
 
 
 @require_POST
+@csp_update({"form-action": _origins()})
 def connector_taxes(request: HttpRequest) -> HttpResponse:
+    """Maps our rates; what can't be mapped comes back as it was chosen."""
     chosen = {rate.pk: request.POST.get(f"rate-{rate.pk}", "") for rate in TaxRate.objects.all()}
     try:
         services.map_tax_rates(_live(), chosen, now=timezone.now())
     except (ChoiceRefused, PlatformError) as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, "The tax rates are mapped.")
+        return _page(request, typed=taxes.Typed(chosen=chosen, error=str(refused)), status=422)
+    messages.success(request, "The tax rates are mapped.")
     return redirect("connector")
 
 
@@ -216,7 +235,8 @@ def connector_sync(request: HttpRequest) -> HttpResponse:
         if anew := sorted(undone(connection) - before):
             messages.warning(request, f"Sage offers another list now. To be chosen anew: {', '.join(anew)}.")
         return redirect("connector")
-    context = {"form": form, "platform_label": services.platform_of(connection).label}
+    choices = what_if(connection, request.POST.dict())
+    context = {"form": form, "platform_label": services.platform_of(connection).label, **panel(connection, choices)}
     return render(request, "settings/sync.html", context, status=422 if form.errors else 200)
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.urls import reverse
+from django.utils.html import format_html
 
 from connectors.interface import Connector
 from connectors.models import Connection
@@ -81,6 +83,16 @@ class SyncForm(forms.Form):
             choices, stored, shown["help_text"] = tuple(c for c in choices if c[0] == "PLATFORM"), "PLATFORM", why
         return forms.ChoiceField(choices=choices, initial=stored, widget=forms.RadioSelect, **shown)
 
+    def clean(self) -> dict[str, Any]:
+        """A list that Sage does not show now can't be chosen from: what was chosen comes back, and nothing is saved."""
+        for setting in platform_of(self.connection).settings:
+            field, typed = self.fields[setting.name], self.data.get(setting.name, "")
+            if setting.kind and field.disabled and setting.name in self.data and typed != field.initial:
+                name = kept_name(self.connection, setting.kind, typed) if typed else NONE
+                field.disabled, field.widget.choices = False, [*field.widget.choices, (typed, name)]
+                self.add_error(setting.name, "Sage does not show its list now. What you chose stands here: save again.")
+        return self.cleaned_data
+
     def _prefix_is_too_long(self) -> str:
         platform, group = platform_of(self.connection), Group.objects.get(pk=Group.INVOICES)
         if len(group.prefix) <= platform.prefix_limit:
@@ -139,18 +151,27 @@ class GroupForm(forms.ModelForm):
 
     field_order = ["starting_position", "prefix", "suffix", "digits"]
 
-    def __init__(self, *args: Any, prefix_limit: int | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, platform: type[Connector] | None, **kwargs: Any) -> None:
+        """`platform` is the one that takes this group's numbers as they are, if there is one."""
         super().__init__(*args, **kwargs)
-        self.prefix_limit = prefix_limit
-        start = self.fields["starting_position"]
+        self.platform = platform
+        start, prefix = self.fields["starting_position"], self.fields["prefix"]
         start.initial, start.help_text = self.instance.next_value, f"The number {counted(self.instance)} gets."
+        if platform:
+            prefix.help_text += f" {platform.label} takes {platform.prefix_limit} characters at most."
 
     def clean_prefix(self) -> str:
         prefix: str = self.cleaned_data["prefix"]
-        if self.prefix_limit is not None and len(prefix) > self.prefix_limit:
+        if self.platform and len(prefix) > self.platform.prefix_limit:
             raise forms.ValidationError(
-                f"The connected platform takes {self.prefix_limit} characters at most; this has {len(prefix)}. A "
-                "longer one works with Sage numbers, under Cloud Accounting Connector > Sync settings."
+                format_html(
+                    "{} takes {} characters at most; this has {}. A longer one works with Sage numbers: "
+                    '<a href="{}">choose them in the sync settings</a>.',
+                    self.platform.label,
+                    self.platform.prefix_limit,
+                    len(prefix),
+                    reverse("connector-sync"),
+                )
             )
         return prefix
 

@@ -1,5 +1,6 @@
 """Settings > People: who may sign in and as what; invite, change, shut out, bring back, hand over a link."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -9,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from settings_ui import accounts
+from settings_ui import accounts, roles
 from settings_ui.models import AccessChange
 from settings_ui.people_forms import InvitationForm, PersonForm
 from settings_ui.throttle import is_held_back
@@ -24,9 +25,17 @@ def _actor(request: HttpRequest) -> User:
 
 @require_safe
 def person_list(request: HttpRequest) -> HttpResponse:
-    people = User.objects.prefetch_related("groups").order_by("-is_active", "first_name", "last_name", "pk")
-    rows = [(person, accounts.role_of(person)) for person in people]
-    return render(request, "settings/people.html", {"rows": rows})
+    people = list(User.objects.prefetch_related("groups").order_by("-is_active", "first_name", "last_name", "pk"))
+    ends, now = accounts.links_end(people), timezone.now()
+    rows = [(person, accounts.role_of(person), _open_until(ends.get(person.pk), now)) for person in people]
+    admins = [person for person, role, _ in rows if role == accounts.ADMIN and person.is_active]
+    context = {"rows": rows, "only_admin": admins[0] if len(admins) == 1 else None, "deeds": roles.deeds()}
+    return render(request, "settings/people.html", {**context, "roles": roles.ROLES})
+
+
+def _open_until(end: datetime | None, now: datetime) -> datetime | None:
+    """When a link that still opens ends; None where there is none."""
+    return end if end and end > now else None
 
 
 @require_http_methods(["GET", "POST"])
@@ -69,6 +78,7 @@ def _person_page(request: HttpRequest, pk: int, form: PersonForm) -> HttpRespons
         "held_back": is_held_back(person, timezone.now()),
         "link": request.session.pop(LINK)["link"] if waiting.get("person") == pk else "",
         "days": accounts.link_days(),
+        "until": _open_until(accounts.links_end([person]).get(pk), timezone.now()),
         "changes": AccessChange.objects.filter(person=person).select_related("actor")[:50],
     }
     return render(request, "settings/people_edit.html", context, status=422 if form.errors else 200)

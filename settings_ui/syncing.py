@@ -137,5 +137,8 @@ def _answer(request: HttpRequest, connection: Connection) -> HttpResponse:
 
 
 def _fragment(request: HttpRequest, connection: Connection, sync: Sync) -> HttpResponse:
+    """The section; the health card, which speaks of it too, is told to look again."""
     context: dict[str, Any] = {"connection": connection, "sync": sync}
-    return render(request, "settings/_sync.html", context)
+    answer = render(request, "settings/_sync.html", context)
+    answer["HX-Trigger-After-Swap"] = "sync-changed"
+    return answer

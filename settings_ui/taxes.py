@@ -1,11 +1,11 @@
 """Our tax rates beside the platform's: what each is mapped to, or what fits it, and how the two compare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.interface import Entry
-from connectors.models import Connection
+from connectors.interface import Entry, PlatformError
+from connectors.models import Catalogue, Connection
 from connectors.options import Kind
 from connectors.services import catalogue, tax_links
 from invoices.models import TaxRate
@@ -25,18 +25,38 @@ class Row:
     shared: str = ""
 
 
-def rows(connection: Connection, *, now: datetime) -> list[Row]:
-    links, entries = tax_links(connection), catalogue(connection, Kind.TAX_RATES, now=now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """What somebody chose, by our rates' codes, and why it could not be kept."""
+
+    chosen: Mapping[str, str]
+    error: str
+
+
+def rows(connection: Connection, *, now: datetime, typed: Typed | None = None) -> list[Row]:
+    """Raises PlatformError where the list can't be read now; what was `typed` is shown on the one that was."""
+    links = tax_links(connection)
+    remote_ids = {code: link.remote_id for code, link in links.items()} if typed is None else typed.chosen
+    entries = _entries(connection, now, kept_will_do=typed is not None)
     by_id = {entry.id: entry for entry in entries}
     found: list[Row] = []
     for rate in TaxRate.objects.all():
-        link = links.get(rate.pk)
-        mapped = by_id.get(link.remote_id) if link else None
-        chosen = mapped or _suggested(rate, entries)
-        badge = "gone" if link and not mapped else _badge(rate, chosen, is_mapped=mapped is not None)
+        remote_id = remote_ids.get(rate.pk)
+        mapped = by_id.get(remote_id) if remote_id else None
+        chosen = mapped or (_suggested(rate, entries) if typed is None else None)
+        badge = "gone" if remote_id and not mapped else _badge(rate, chosen, is_mapped=mapped is not None)
         shared = _shared(rate, chosen, found) if chosen else ""
         found.append(Row(rate=rate, entries=entries, chosen=chosen, badge=badge, shared=shared))
     return found
+
+
+def _entries(connection: Connection, now: datetime, *, kept_will_do: bool) -> Sequence[Entry]:
+    try:
+        return catalogue(connection, Kind.TAX_RATES, now=now)
+    except PlatformError:
+        if kept_will_do and (kept := Catalogue.kept(connection, Kind.TAX_RATES)):
+            return kept
+        raise
 
 
 def _suggested(rate: TaxRate, entries: Sequence[Entry]) -> Entry | None:

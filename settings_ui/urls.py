@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settings_ui import connector, logo, people, restored, syncing, views
+from settings_ui import connector, health, logo, next_invoice, people, restored, syncing, views
 
 urlpatterns = [
     path("company/", views.company, name="company"),
@@ -23,6 +23,8 @@ urlpatterns = [
     path("connector/sync/now/", syncing.connector_sync_now, name="connector-sync-now"),
     path("connector/sync/stop/", syncing.connector_sync_stop, name="connector-sync-stop"),
     path("connector/sync/progress/", syncing.connector_sync_progress, name="connector-sync-progress"),
+    path("connector/health/", health.connector_health, name="connector-health"),
+    path("connector/preview/", next_invoice.connector_preview, name="connector-preview"),
     path("connector/disconnect/", connector.connector_disconnect, name="connector-disconnect"),
     path("live/", restored.live_database, name="live-database"),
     path("incrementors/", views.incrementor_list, name="incrementor-list"),

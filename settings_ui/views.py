@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -21,14 +21,22 @@ def incrementor_list(request: HttpRequest) -> HttpResponse:
     return render(request, "settings/incrementors.html", context)
 
 
+def _typed(request: HttpRequest) -> QueryDict:
+    """What was sent; the button that takes the first safe start has its number instead of the one typed."""
+    data = request.POST.copy()
+    if data.get("safe"):
+        data["starting_position"] = request.POST["safe"]
+    return data
+
+
 @require_http_methods(["GET", "POST"])
 def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
     group = get_object_or_404(Group, pk=key)
     connection = services.live_connection()
     ours = connection and key == Group.INVOICES and not connection.options.platform_numbers
-    limit = services.platform_of(connection).prefix_limit if connection and ours else None
-    data = request.POST if request.method == "POST" else None
-    form = GroupForm(data, instance=group, prefix_limit=limit)
+    platform = services.platform_of(connection) if connection and ours else None
+    data = _typed(request) if request.method == "POST" else None
+    form, safe = GroupForm(data, instance=group, platform=platform), None
     assert isinstance(request.user, User)  # noqa: S101  # for the type checker
     if request.method == "POST" and form.is_valid():
         start = form.cleaned_data["starting_position"]
@@ -36,12 +44,14 @@ def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
             change_group(key=key, pattern=form.pattern, next_value=start, actor=request.user, now=timezone.now())
         except NumberRefused as refused:
             form.add_error("starting_position", str(refused))
+            safe = refused.safe and (refused.safe, form.pattern.text(refused.safe))
         else:
             messages.success(request, f"{counted(group).capitalize()} is {form.pattern.text(start)}.")
             return redirect("incrementor-list")
     group.refresh_from_db()
     next_texts = [group.pattern.text(group.next_value + n) for n in range(3)]
-    context = {"form": form, "group": group, "next_texts": next_texts, "changes": group.changes.all()[:20]}
+    context = {"form": form, "group": group, "next_texts": next_texts, "safe": safe}
+    context["changes"] = group.changes.select_related("changed_by")[:20]
     return render(request, "settings/incrementor.html", context, status=422 if form.errors else 200)
 
 

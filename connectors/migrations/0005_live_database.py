@@ -8,7 +8,7 @@ IDENTITY = """(SELECT concat_ws('.', (SELECT system_identifier FROM pg_control_s
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connectors", "0003_users_for_programs"),
+        ("connectors", "0004_contact"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

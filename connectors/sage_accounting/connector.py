@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from connectors.http import Answer, Bearer, MayLeave, Wire
+from connectors.http import Answer, Answered, Bearer, MayLeave, Wire
 from connectors.interface import (
     Changes,
     Company,
@@ -111,6 +111,7 @@ class SageAccounting:
     options: Options = field(default_factory=Options)
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
+    answered: Answered = field(default=lambda: None, repr=False)
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +122,7 @@ class SageAccounting:
             deadline=self.deadline,
             push=self.push,
             may_leave=self.may_leave,
+            answered=self.answered,
         )
 
     @classmethod

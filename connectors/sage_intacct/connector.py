@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar, TypeVar
 
-from connectors.http import Bearer, MayLeave, Wire
+from connectors.http import Answered, Bearer, MayLeave, Wire
 from connectors.interface import (
     Changes,
     Company,
@@ -104,6 +104,7 @@ class SageIntacct:
     options: Options = field(default_factory=Options)
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
+    answered: Answered = field(default=lambda: None, repr=False)
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +115,7 @@ class SageIntacct:
             deadline=self.deadline,
             push=self.push,
             may_leave=self.may_leave,
+            answered=self.answered,
         )
 
     @classmethod

@@ -25,11 +25,6 @@ function linePennies(quantity, price, discount, percentage) {
   return { net, tax, total: net + tax };
 }
 
-function decimalString(pennies) {
-  const digits = String(pennies < 0n ? -pennies : pennies).padStart(3, "0");
-  return `${pennies < 0n ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
-}
-
 /* Sums: <form data-lines="lines" data-locale data-currency> around a Django formset ---------------------------- */
 const part = (row, name) => row.querySelector(`[name$="-${name}"]`);
 const textOf = (row, name) => part(row, name)?.value.trim() ?? "";

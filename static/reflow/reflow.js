@@ -66,6 +66,12 @@ function previewNumbers(form) {
   });
 }
 
+/* Amounts: pennies as a BigInt, written with two places ------------------------------------------------------- */
+function decimalString(pennies) {
+  const digits = String(pennies < 0n ? -pennies : pennies).padStart(3, "0");
+  return `${pennies < 0n ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}
+
 /* Listening ------------------------------------------------------------------------------------------------- */
 document.addEventListener("submit", confirmSubmit, true);
 document.addEventListener("keydown", (event) => {

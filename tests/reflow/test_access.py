@@ -149,6 +149,8 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "connector-sync-now": (but(ADMIN, 405), but(ADMIN, 404)),
     "connector-sync-stop": (but(ADMIN, 405), but(ADMIN, 404)),
     "connector-sync-progress": (but(ADMIN, 404), but(ADMIN, 405)),
+    "connector-health": (ADMIN, but(ADMIN, 405)),
+    "connector-preview": (but(ADMIN, 404), but(ADMIN, 405)),
     "connector-disconnect": (but(ADMIN, 404), but(ADMIN, 404)),
     "live-database": (ADMIN, but(ADMIN, 302)),
     "incrementor-list": (ADMIN, but(ADMIN, 405)),

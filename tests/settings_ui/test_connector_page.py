@@ -59,6 +59,7 @@ def test_unconnected_it_offers_the_platforms_and_asks_to_authorise(desk: Browser
         "authorise": "next",
         **dict.fromkeys(STEPS[1:5], ""),
         "numbering": "done",
+        "sent": "",
     }
     card = step(page, "authorise")
     assert "Sage<small>Sage Accounting</small>" in card
@@ -85,6 +86,7 @@ def test_with_several_organisations_it_asks_which_one(desk: Browser, choosing: C
         "sales": "next",
         **dict.fromkeys(STEPS[3:5], ""),
         "numbering": "done",
+        "sent": "",
     }
 
 
@@ -98,7 +100,7 @@ def test_an_organisation_that_sage_does_not_offer_is_refused(desk: Browser, choo
 
 def test_set_up_it_says_what_goes_where(desk: Browser, connection: Connection) -> None:
     page = shown(desk)
-    assert states(page) == dict.fromkeys(STEPS, "done")
+    assert states(page) == {**dict.fromkeys(STEPS, "done"), "sent": "next"}
     assert "Authorised by Ada." in step(page, "authorise")
     assert "Harbour & Vale Property Services" in step(page, "organisation")
     assert "4000 Sales - Products. Every line of every invoice is posted to it." in step(page, "sales")
@@ -120,7 +122,8 @@ def test_what_is_missing_is_the_next_step(
 ) -> None:
     take_away(connection)
     page = shown(desk)
-    assert states(page) == {**dict.fromkeys(STEPS, "done"), anchor: "next"}
+    assert states(page) == {**dict.fromkeys(STEPS, "done"), anchor: "next", "sent": ""}
+    assert "Ready:" not in page
     assert words in step(page, anchor)
 
 
@@ -151,7 +154,7 @@ def test_with_sage_away_the_page_says_so_and_shows_the_rest(
     assert "Sage does not answer" in page
     assert words in page
     assert "Nothing is lost." in page
-    assert states(page) == dict.fromkeys(STEPS, "done")
+    assert states(page) == {**dict.fromkeys(STEPS, "done"), "sent": "next"}
     assert "4000 Sales - Products" in page
 
 

@@ -148,7 +148,7 @@ def test_while_connected_a_prefix_may_be_as_long_as_the_platform_takes(
         assert desk.post(GROUP, group(prefix=prefix)).status_code == 302
     else:
         page = refused(desk, GROUP, group(prefix=prefix))
-        assert "The connected platform takes 6 characters at most; this has 7." in beside(page, "prefix")
+        assert "Sage Accounting takes 6 characters at most; this has 7." in beside(page, "prefix")
 
 
 def test_unconnected_a_longer_prefix_is_taken(desk: Browser) -> None:

@@ -191,7 +191,8 @@ def test_a_platform_without_users_for_programs_connects_nobody_as_one(desk: Brow
 
 def test_a_step_whose_list_the_platform_does_not_keep_is_not_there(desk: Browser, intacct_away: Connection) -> None:
     page = text(desk.get(PAGE))
-    assert anchors(page) == dict.fromkeys(("authorise", "organisation", "sales", "taxes", "numbering"), "done")
+    done = dict.fromkeys(("authorise", "organisation", "sales", "taxes", "numbering"), "done")
+    assert anchors(page) == {**done, "sent": "next"}
     assert desk.get(f"{PAGE}accounts/purchase/").status_code == 404
     assert desk.get(f"{PAGE}accounts/sales/").status_code == 200
 
@@ -295,11 +296,25 @@ def test_while_sage_does_not_answer_the_lists_keep_what_is_chosen(desk: Browser,
     assert "Sage does not show its list now; what is chosen stays." in beside(page, "location")
     assert offered(page, "location") == [("LDN", "Harbour London")]
     assert offered(page, "department") == [("", "None")]
-    sent = {**AS_THEY_ARE, "create_as": "DRAFT", "location": "NTH", "department": "OPS"}
-    assert desk.post(SYNC, sent).status_code == 302
+    assert desk.post(SYNC, {**AS_THEY_ARE, "create_as": "DRAFT"}).status_code == 302
     intacct_away.refresh_from_db()
     options = intacct_away.options
     assert (options.location_id, options.department_id, options.term_id, options.as_drafts) == ("LDN", "", "N30", True)
+
+
+def test_a_list_that_went_away_while_somebody_chose_from_it_loses_nothing_of_what_they_chose(
+    desk: Browser, intacct_away: Connection
+) -> None:
+    Connection.objects.update(sync_settings={"location": "LDN", "term": "N30"})
+    Catalogue.objects.update(read_at=intacct_away.authorised_at - timedelta(hours=1))
+    answer = desk.post(SYNC, {**AS_THEY_ARE, "create_as": "DRAFT", "location": "NTH", "department": "", "term": "N30"})
+    assert answer.status_code == 422
+    page = unescape(answer.text)
+    assert "Sage does not show its list now. What you chose stands here: save again." in beside(page, "location")
+    assert re.search(r'<select name="location"[^>]*>(?:(?!</select>).)*<option value="NTH" selected', page, re.S)
+    assert re.search(r'value="DRAFT"[^>]*checked', page)
+    intacct_away.refresh_from_db()
+    assert intacct_away.sync_settings == {"location": "LDN", "term": "N30"}
 
 
 def test_a_sage_that_is_away_is_asked_once_for_all_lists(
@@ -379,8 +394,8 @@ def test_rates_of_zero_are_suggested_no_tax_line_and_the_others_ask_to_be_chosen
     RemoteLink.objects.all().delete()
     page = text(desk.get(PAGE))
     assert badges(page) == {
-        "STANDARD": "",
-        "REDUCED": "",
+        "STANDARD": "To be chosen",
+        "REDUCED": "To be chosen",
         **dict.fromkeys(("ZERO", "EXEMPT", "NO_VAT"), "Suggested"),
     }
     assert offered(page, "rate-STANDARD")[0] == ("", "Choose")
