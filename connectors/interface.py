@@ -153,6 +153,8 @@ class Connector(Protocol):
     """How many invoices one creating call takes, at most."""
     reason_limit: ClassVar[int]
     """The longest reason for voiding an invoice that it keeps, in characters; 200 at most, as ours."""
+    void_effect: ClassVar[str]
+    """What becomes of an invoice that is voided there, in a sentence."""
     lists: ClassVar[frozenset[Kind]]
     """The lists it keeps; where one is missing, nothing is asked for that is chosen from it."""
     settings: ClassVar[tuple[Setting, ...]]

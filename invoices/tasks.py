@@ -8,7 +8,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import lifecycle
-from invoices import parting, pull, push
+from invoices import parting, pull, push, voiding
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,19 @@ def hint_reading(connection_id: UUID) -> None:
         log.warning("The broker is away; the next look at what is due will find it.")
 
 
+def hint_void(voiding_id: int) -> None:
+    """Tells a worker that an invoice is to be voided; when the broker is away the sweep finds it instead."""
+    try:
+        void_invoice.delay(voiding_id=voiding_id)
+    except OperationalError:
+        log.warning("The broker is away; the sweep will find it.", extra={"push": f"void-{voiding_id}"})
+
+
+@shared_task
+def void_invoice(voiding_id: int, **_: object) -> None:
+    voiding.work(voiding_id)
+
+
 @shared_task
 def push_invoice(push_id: int, **_: object) -> None:
     left = push.work(push_id)
@@ -40,6 +53,8 @@ def push_invoice(push_id: int, **_: object) -> None:
 def sweep_pushes(**_: object) -> None:
     for push_id in push.sweep(now=timezone.now()):
         hint(push_id)
+    for voiding_id in voiding.due(now=timezone.now()):
+        hint_void(voiding_id)
     parting.finish_if_drained(now=timezone.now())
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import linking, push_views, registers, views
+from invoices import linking, push_views, registers, views, void_views
 
 urlpatterns = [
     path("", views.invoice_list, name="invoice-list"),
@@ -19,6 +19,9 @@ urlpatterns = [
     path("invoices/<int:pk>/conflict/", push_views.invoice_conflict, name="invoice-conflict"),
     path("invoices/<int:pk>/next-number/", push_views.invoice_next_number, name="invoice-next-number"),
     path("invoices/<int:pk>/link/", push_views.invoice_link, name="invoice-link"),
+    path("invoices/<int:pk>/void/", void_views.invoice_void, name="invoice-void"),
+    path("invoices/<int:pk>/void/again/", void_views.invoice_void_again, name="invoice-void-again"),
+    path("invoices/<int:pk>/void/stop/", void_views.invoice_void_stop, name="invoice-void-stop"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]

@@ -102,6 +102,7 @@ class SageAccounting:
     revocation: ClassVar[str] = ""
     batch_size: ClassVar[int] = 1
     reason_limit: ClassVar[int] = 200  # void_reason (Swagger, SalesInvoice)
+    void_effect: ClassVar[str] = "Sage takes it back on its own date and keeps it among its invoices as Void."
     lists: ClassVar[frozenset[Kind]] = frozenset(LISTS)
     lanes: ClassVar[int] = 1  # "do not POST in parallel", guide "Best practices", Concurrency
 

@@ -82,6 +82,7 @@ class SageIntacct:
     key_life: ClassVar[timedelta] = timedelta(hours=48)  # guide "Bulk requests", Idempotency
     lanes: ClassVar[int] = 4  # the smallest tier allows an application 6 calls at once (page "Transaction volume")
     batch_size: ClassVar[int] = 25
+    void_effect: ClassVar[str] = "Intacct reverses it: an entry of today takes it back, and it stays there as Reversed."
     reason_limit: ClassVar[int] = 200  # no page says how long the memo of a reversal may be
     lists: ClassVar[frozenset[Kind]] = frozenset(LISTS)
     settings: ClassVar[tuple[Setting, ...]] = (

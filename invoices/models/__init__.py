@@ -4,6 +4,7 @@ from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
+from invoices.models.voiding import Voiding
 
 __all__ = [
     "Client",
@@ -20,4 +21,5 @@ __all__ = [
     "RemoteInvoice",
     "TaxRate",
     "ViewChoice",
+    "Voiding",
 ]
