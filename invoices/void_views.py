@@ -60,7 +60,7 @@ def invoice_void(request: HttpRequest, pk: int) -> HttpResponse:
             pk,
             lambda who: void_services.request_void(invoice_id=pk, reason=reason, actor=who, now=timezone.now()),
         )
-    context |= {"form": form, "platform": platform}
+    context |= {"form": form, "platform_label": platform.label, "effect": platform.void_effect}
     return render(request, "invoices/void.html", context, status=200 if request.method == "GET" else 422)
 
 
