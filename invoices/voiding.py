@@ -45,26 +45,35 @@ HINTS = 50  # that one sweep gives
 ENDING = (Connection.State.DISCONNECTING, Connection.State.DISCONNECTED)
 PARTED = "Not voided: Reflow was disconnected from Sage."
 
-PAID = Problem(
-    message="There is money recorded against it.",
-    code="PAID",
-    meaning="This invoice is paid in Sage, all or in part. Take the payments and credits off it there, then try again.",
-    fix=Fix.REMOTE,
+
+def _ours_to_say(text: str, fix: Fix, code: str = "") -> Problem:
+    """A problem in our own words; Sage said nothing."""
+    return Problem(message=text, code=code, meaning=text, fix=fix)
+
+
+PAID = _ours_to_say(
+    "This invoice is paid in Sage, all or in part. Take the payments and credits off it there, then try again.",
+    Fix.REMOTE,
+    "PAID",
 )
-UNSEEN = Problem(
-    message="Sage does not show this invoice, and does not say that it was deleted.",
-    code="UNSEEN",
-    meaning="The Sage user who authorised Reflow may not see this invoice any more. Nothing was changed.",
-    fix=Fix.PLATFORM,
+UNSEEN = _ours_to_say(
+    "Sage does not show this invoice, nor says that it was deleted. The Sage user who authorised Reflow may not see it "
+    "any more.",
+    Fix.PLATFORM,
+    "UNSEEN",
 )
-ELSEWHERE = "Another organisation answered. Look in Sage whether this invoice is void, then try again."
-LOST = "Sage gives no clear answer when asked to void this invoice. Look in Sage whether it is void, then try again."
-UNSETTLED = Problem(
-    message="Reflow was disconnected before it knew what became of it.",
-    code="PARTED",
-    meaning="It is not known whether Sage voided this invoice. Connect Reflow to the same organisation and try again: "
-    "Reflow looks first. Or look in Sage.",
-    fix=Fix.CONNECTION,
+ELSEWHERE = _ours_to_say(
+    "Another organisation answered. Look in Sage whether this invoice is void, then try again.", Fix.REMOTE
+)
+LOST = _ours_to_say(
+    "Sage gives no clear answer when asked to void this invoice. Look in Sage whether it is void, then try again.",
+    Fix.REMOTE,
+)
+UNSETTLED = _ours_to_say(
+    "Reflow was disconnected before it knew whether Sage voided this invoice. Connect to the same organisation and try "
+    "again, or look in Sage.",
+    Fix.CONNECTION,
+    "PARTED",
 )
 
 
@@ -223,9 +232,9 @@ def _for_a_person(voiding: Voiding, error: PlatformError) -> tuple[Problem, ...]
     if isinstance(error, Rejected):
         return error.problems
     if isinstance(error, Misdirected):
-        return (Problem(message=error.message, meaning=ELSEWHERE, fix=Fix.REMOTE),)
+        return (ELSEWHERE,)
     if isinstance(error, OutcomeUnknown) and voiding.tries >= MOST_LOST:
-        return (Problem(message=error.message, meaning=LOST, fix=Fix.REMOTE),)
+        return (LOST,)
     return ()
 
 

@@ -26,12 +26,13 @@ class VoidingQuerySet(models.QuerySet["Voiding"]):
 
     def claim_among(self, rows: Collection[RemoteInvoice], *, now: datetime) -> set[int]:
         """Of what a reading of the books would write, what is ours to record, once: a void of an invoice that is on its
-        way here, which is woken by it; and whatever was read before we voided it ourselves, for that stays."""
+        way here, which is woken by it; and whatever was read before we voided it ourselves, for that stays. What was
+        only found to be deleted follows again, should it come back."""
         void = [row.pk for row in rows if row.status == RemoteStatus.VOID]
         asleep = self.filter(remote__in=void, state__in=[Voiding.State.WAITING, Voiding.State.ATTENTION])
         asleep.update(state=Voiding.State.WAITING, problems=[], due_at=now)
-        ours = Q(remote__in=void, state__in=Voiding.OPEN) | Q(remote__in=rows, state=Voiding.State.DONE)
-        return set(self.filter(ours).values_list("remote_id", flat=True))
+        done = Q(remote__in=rows, state=Voiding.State.DONE) & ~Q(outcome=Voiding.Outcome.WAS_GONE)
+        return set(self.filter(done | Q(remote__in=void, state__in=Voiding.OPEN)).values_list("remote_id", flat=True))
 
 
 class Voiding(models.Model):
