@@ -109,7 +109,7 @@ def complaints(body: Any, meanings: Meanings = MEANINGS) -> tuple[Problem, ...]:
     if not isinstance(body, list) or not all(isinstance(row, dict) and "$message" in row for row in body):
         return ()
     return tuple(
-        _problem(*(str(row.get(name) or "")[:LONGEST] for name in ("$message", "$dataCode", "$source")), meanings)
+        _problem(meanings, *(str(row.get(name) or "")[:LONGEST] for name in ("$message", "$dataCode", "$source")))
         for row in body[:MOST]
     )
 
@@ -124,7 +124,7 @@ DIALECT = Dialect(complaints=complaints, refuses_bearer=_refuses_bearer)
 VOIDING = Dialect(complaints=partial(complaints, meanings=VOID_MEANINGS), refuses_bearer=_refuses_bearer)
 
 
-def _problem(message: str, code: str, field: str, meanings: Meanings) -> Problem:
+def _problem(meanings: Meanings, message: str, code: str, field: str) -> Problem:
     """Sage's words with what they mean to a person, from the first row that fits."""
     for pattern, meaning, fix in meanings:
         if re.search(pattern, f"{field} {code} {message}", re.IGNORECASE):
