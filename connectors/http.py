@@ -190,6 +190,12 @@ class Wire:
     def post(self, path: str, *, body: Mapping[str, Any] | Sequence[Any], headers: Mapping[str, str]) -> Answer:
         return self._with_bearer("POST", path, {"json": body}, headers, writes=True)
 
+    def delete(
+        self, path: str, *, headers: Mapping[str, str], params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """An answer of 204 has no body: its is {}."""
+        return self._with_bearer("DELETE", path, {"params": params, "json": body}, headers, writes=True)
+
     def _with_bearer(
         self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str], *, writes: bool
     ) -> Answer:
@@ -217,7 +223,9 @@ class Wire:
                 session.close()
         spent = round((time.monotonic() - started) * 1000)
         log.info("%s %s %s in %s ms", method, path, response.status_code, spent, extra={"push": self.push})
-        answer = decipher(response.status_code, response.headers, _json(response), self.dialect, writes=writes)
+        is_done = method == "DELETE" and response.status_code == HTTPStatus.NO_CONTENT
+        body = {} if is_done else _json(response)
+        answer = decipher(response.status_code, response.headers, body, self.dialect, writes=writes)
         self.answered()
         return answer
 

@@ -34,7 +34,7 @@ from connectors.records import (
 
 
 class Fix(StrEnum):
-    """Where a person mends what the platform refused."""
+    """Where a person mends what the platform refused; REMOTE is the invoice in the platform itself."""
 
     CONNECTION = "CONNECTION"
     NUMBER = "NUMBER"
@@ -47,6 +47,7 @@ class Fix(StrEnum):
     ITEM_LINK = "ITEM_LINK"
     INVOICE = "INVOICE"
     PLATFORM = "PLATFORM"
+    REMOTE = "REMOTE"
     SUPPORT = "SUPPORT"
 
 
@@ -128,7 +129,7 @@ class ItemBook(Protocol):
 
 
 class Connector(Protocol):
-    """One company's books on one platform. Every method may raise any PlatformError; only `create_*` write."""
+    """One company's books on one platform. `create_*` and `void_invoice` write; any may raise a PlatformError."""
 
     platform: ClassVar[str]
     """Its key in the registry and in the database."""
@@ -150,6 +151,10 @@ class Connector(Protocol):
     """How many creating calls it wants at once, at most."""
     batch_size: ClassVar[int]
     """How many invoices one creating call takes, at most."""
+    reason_limit: ClassVar[int]
+    """The longest reason for voiding an invoice that it keeps, in characters; 200 at most, as ours."""
+    void_effect: ClassVar[str]
+    """What becomes of an invoice that is voided there, in a sentence."""
     lists: ClassVar[frozenset[Kind]]
     """The lists it keeps; where one is missing, nothing is asked for that is chosen from it."""
     settings: ClassVar[tuple[Setting, ...]]
@@ -215,6 +220,17 @@ class Connector(Protocol):
 
     def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
         """The invoices as they are now, in any order; those not there any more are missing."""
+        ...
+
+    def void_invoice(self, invoice: RemoteInvoice, reason: str, on: date) -> None:
+        """Takes back an invoice that `read_invoices` has just shown: a draft is removed, any other stays there as void.
+
+        `reason` is 1 to `reason_limit` characters; `on` is the day it is taken back where the platform asks for one,
+        and never before the invoice's own. There is no key: whoever calls again has looked before, and one that is
+        void or gone already is Rejected. So is one with payments against it, and one in a closed period. After
+        OutcomeUnknown a look tells. Sources: DELETE /sales_invoices/{key} in Sage Accounting's Swagger; the workflow
+        `reverse`, and DELETE of a draft, in Intacct's OpenAPI.
+        """
         ...
 
 

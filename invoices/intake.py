@@ -17,7 +17,7 @@ from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, Remot
 from connectors.models import Connection, RemoteLink
 from incrementors.models import Group
 from incrementors.services import hold_numbers, take_numbers
-from invoices.models import Client, Event, Invoice, InvoiceLine, PushAttempt
+from invoices.models import Client, Event, Invoice, InvoiceLine, PushAttempt, Voiding
 from invoices.models import RemoteInvoice as Row
 
 STATUS = {
@@ -55,6 +55,16 @@ class Kept:
     def note(self, invoice: Invoice, text: str) -> None:
         self.events.append(Event(invoice=invoice, happened_at=self.now, actor=None, text=text[:300]))
 
+    def leave_to_voidings(self) -> None:
+        """Locks what is to be written, and leaves out what a voiding records."""
+        pks = [invoice.pk for invoice in self.invoices]
+        locked = Invoice.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=pks).order_by("pk")
+        theirs = Voiding.objects.claim_among(self.rows, now=self.now) if locked.values_list("pk") else set()
+        self.rows = [row for row in self.rows if row.pk not in theirs]
+        kept = {row.invoice_id for row in self.rows}
+        self.invoices = [invoice for invoice in self.invoices if invoice.pk in kept]
+        self.events = [event for event in self.events if event.invoice_id in kept]
+
     def write(self) -> None:
         Invoice.objects.bulk_update(self.invoices, ["status", "outstanding", *MIRRORED])
         Row.objects.bulk_update(self.rows, ROW_FIELDS)
@@ -81,6 +91,7 @@ def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime
                 _follow(row, booked, kept)
         elif options.imports and _is_to_come(booked, under_way):
             strangers.append(booked)
+    kept.leave_to_voidings()
     _settle_numbers(kept.rows)
     kept.write()
     _import(connection, strangers, now)
@@ -307,6 +318,7 @@ def refresh(rows: Sequence[Row], found: Iterable[RemoteInvoice], *, now: datetim
             if _state(row) != before:
                 kept.rows.append(row)
                 kept.invoices.append(row.invoice)
+    kept.leave_to_voidings()
     _settle_numbers(kept.rows)
     for row in kept.rows:
         row.checked_at = now
@@ -324,5 +336,6 @@ def mark_gone(rows: Sequence[Row], *, now: datetime) -> int:
         kept.note(row.invoice, f"Deleted in Sage, where it was {row.number or row.remote_id}.")
         kept.rows.append(row)
         kept.invoices.append(row.invoice)
+    kept.leave_to_voidings()
     kept.write()
-    return len(rows)
+    return len(kept.rows)

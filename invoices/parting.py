@@ -10,19 +10,22 @@ from django.db.models import Q
 
 from connectors import lifecycle
 from connectors.models import Connection
-from invoices.models import Event, Push, RemoteInvoice
+from invoices import voiding
+from invoices.models import Event, Push, RemoteInvoice, Voiding
 
 PATIENCE = timedelta(minutes=15) / settings.CLOCK_DIVISOR  # for an outcome that Sage may never tell us any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """How many invoices wait, are under way, need a person, and are in the books of this connection."""
+    """How many invoices wait, are under way, need a person, and are in the books of this connection; how many of those
+    are to be voided there yet."""
 
     waiting: int
     under_way: int
     attention: int
     sent: int
+    voidings: int
 
 
 def forecast(connection: Connection) -> Forecast:
@@ -34,6 +37,7 @@ def forecast(connection: Connection) -> Forecast:
         under_way=count(Push.State.SENDING, Push.State.UNKNOWN),
         attention=count(Push.State.ATTENTION),
         sent=RemoteInvoice.objects.filter(connection=connection).count(),
+        voidings=Voiding.objects.open().filter(remote__connection=connection).count(),
     )
 
 
@@ -45,6 +49,7 @@ def disconnect(connection: Connection, *, actor: User, now: datetime) -> None:
     with transaction.atomic():
         if lifecycle.begin_disconnect(connection):
             _cancel_waiting(connection, actor, now)
+            voiding.part(actor=actor, now=now)
     finish_if_drained(now=now)
 
 
@@ -63,6 +68,7 @@ def finish_if_drained(*, now: datetime) -> None:
     An outcome that can't be learnt, as where the authorisation is dead, does not hold it up for ever: it stays unknown,
     and is looked up when the same books are connected again.
     """
+    voiding.part(now=now)
     for connection in Connection.objects.filter(state=Connection.State.DISCONNECTING):
         _cancel_waiting(connection, None, now)
         if not _worth_waiting_for(connection, now):
@@ -78,4 +84,5 @@ def _worth_waiting_for(connection: Connection, now: datetime) -> bool:
     unsettled = Q(state=Push.State.UNKNOWN, attempts__resolved_at=None, attempts__started_at__gt=since)
     unnumbered = Q(state=Push.State.SENT, remote__number="", remote__checked_at=None, remote__linked_at__gt=since)
     under_way = Q(state=Push.State.SENDING) | unsettled | unnumbered
-    return Push.objects.filter(under_way, connection=connection).exists()
+    pushes = Push.objects.filter(under_way, connection=connection)
+    return pushes.exists() or voiding.is_under_way(connection, since=since)

@@ -1,5 +1,6 @@
 """The card on the right of an invoice: where it stands with Sage, Send to Sage, and the conflict of numbers."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connectors.interface import PlatformError
+from connectors.interface import Fix, PlatformError
 from connectors.services import live_connection, platform_of
 from incrementors.services import NumberRefused
-from invoices import conflicts, mailing, services
+from invoices import conflicts, mailing, services, voidable
 from invoices.forms import DiscardForm
 from invoices.models import Invoice, Push
 from invoices.standing import (
@@ -40,6 +41,9 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
     connection = live_connection()
     push = current_push(invoice, connection)
     stands = standing_of(invoice, push, connection, now=timezone.now())
+    void = voidable.shown(invoice, connection, person(request))
+    if void.moving:
+        stands = replace(stands, moving=True, reason=f"{void.label} {void.reason}")
     sendable = invoice.status in (Invoice.Status.DRAFT, Invoice.Status.APPROVED) and not stands.moving
     found = services.obstacles(invoice, connection) if sendable else []
     attempts = list(push.attempts.all()) if push else []
@@ -53,13 +57,18 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         "voided": why_void(invoice),
         "may_approve": services.may_approve(invoice, person(request)),
         "push": push,
+        "void": void,
+        "void_problems": [
+            (p, mend(request, invoice, p["fix"], remote.url if remote else ""))
+            for p in (void.voiding.problems if void.voiding else [])
+        ],
         "remote": remote,
         "standing": stands,
         "platform_label": platform_of(subject).label if subject else "",
         "connection": subject,
-        "obstacles": [(obstacle, _mend(request, invoice, obstacle.fix)) for obstacle in found],
+        "obstacles": [(obstacle, mend(request, invoice, obstacle.fix)) for obstacle in found],
         "problems": [
-            (p, _mend(request, invoice, p["fix"], p.get("subject", ""))) for p in (push.problems if push else [])
+            (p, mend(request, invoice, p["fix"], p.get("subject", ""))) for p in (push.problems if push else [])
         ],
         "last_attempt": attempts[-1] if attempts else None,
         "attempts": attempts,
@@ -80,8 +89,13 @@ def mail_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
     return {"mail": mail, "may_mail": may_mail, "mail_is_next": is_next}
 
 
-def _mend(request: HttpRequest, invoice: Invoice, fix: str | None, subject: str = "") -> dict[str, str] | None:
-    """The link to where it is mended; for somebody who may not go there, whom to ask instead."""
+def mend(request: HttpRequest, invoice: Invoice, fix: str | None, subject: str = "") -> dict[str, str] | None:
+    """The link to where it is mended; for somebody who may not go there, whom to ask instead.
+
+    `subject` is the key of what it is about, or the address of the invoice's page in Sage.
+    """
+    if fix == Fix.REMOTE:
+        return {"label": "Open it in Sage", "url": subject} if subject else None
     if fix not in FIXES:
         return None
     name, label, permission = FIXES[fix]

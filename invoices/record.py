@@ -188,7 +188,7 @@ def number_came(row: RemoteRow, remote: RemoteInvoice, *, now: datetime) -> None
             text = f"Released in Sage as {remote.number}." if row.is_draft else f"Sage's number is {remote.number}."
             Event.objects.create(invoice=row.invoice, happened_at=now, actor=None, text=text)
         row.is_draft = not remote.number
-        row.save()
+        row.save(update_fields=["checked_at", "url", "number", "is_shown", "is_draft"])
 
 
 def failed(claimed: Claim, error: PlatformError, *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, mailing, parting, pull, push, restoring, scratches
+from invoices import balances, mailing, parting, pull, push, restoring, scratches, voiding
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,14 @@ def hint_reading(connection_id: UUID) -> None:
         log.warning("The broker is away; the next look at what is due will find it.")
 
 
+def hint_void(voiding_id: int) -> None:
+    """Tells a worker that an invoice is to be voided; when the broker is away the sweep finds it instead."""
+    try:
+        void_invoice.delay(voiding_id=voiding_id)
+    except OperationalError:
+        log.warning("The broker is away; the sweep will find it.", extra={"push": f"void-{voiding_id}"})
+
+
 def _leave() -> None:
     """Celery's threads can't be ended one by one: the process goes, is started again, and others look what it sent."""
     log.critical("A call to Sage outlived every limit: this worker stops, so that its lane comes free.")
@@ -56,6 +64,12 @@ def hint_mail(mail_id: int) -> None:
         send_mail.delay(mail_id=mail_id)
     except OperationalError:
         log.warning("The broker is away; the next look at what is due will find mail %s.", mail_id)
+
+
+@shared_task
+@live_only
+def void_invoice(voiding_id: int, **_: object) -> None:
+    voiding.work(voiding_id)
 
 
 @shared_task
@@ -73,6 +87,8 @@ def sweep_pushes(**_: object) -> None:
         return
     for push_id in push.sweep(now=timezone.now()):
         hint(push_id)
+    for voiding_id in voiding.due(now=timezone.now()):
+        hint_void(voiding_id)
     parting.finish_if_drained(now=timezone.now())
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from invoices import editing, linking, list_views, mail_views, push_views, registers, type_ahead, views
+from invoices import editing, linking, list_views, mail_views, push_views, registers, type_ahead, views, void_views
 
 urlpatterns = [
     path("invoices/", list_views.invoice_list, name="invoice-list"),
@@ -33,6 +33,9 @@ urlpatterns = [
     path("items/choices/", type_ahead.item_choices, name="item-choices"),
     path("clients/create/", type_ahead.client_create, name="client-create"),
     path("items/create/", type_ahead.item_create, name="item-create"),
+    path("invoices/<int:pk>/void/", void_views.invoice_void, name="invoice-void"),
+    path("invoices/<int:pk>/void/again/", void_views.invoice_void_again, name="invoice-void-again"),
+    path("invoices/<int:pk>/void/stop/", void_views.invoice_void_stop, name="invoice-void-stop"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]

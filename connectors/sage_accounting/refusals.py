@@ -1,6 +1,7 @@
 """What Sage Accounting complains of, and what that means to a person; pure."""
 
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,8 @@ from connectors.interface import Fix, NewClient, Problem
 
 # What Sage says ("field code message") -> what it means to the person, and where it is mended; first fit wins.
 # Fields and texts: guides "Frequently raised errors", "Access rights", "Best practices", "Invoicing".
-MEANINGS: tuple[tuple[str, str, Fix], ...] = (
+Meanings = tuple[tuple[str, str, Fix], ...]
+ACCESS: Meanings = (
     (r"subscription", "The organisation in Sage has no active subscription. Renew it in Sage.", Fix.PLATFORM),
     (
         r"MultiUserAccessDenied|not allowed to access",
@@ -17,6 +19,9 @@ MEANINGS: tuple[tuple[str, str, Fix], ...] = (
         "another user authorise.",
         Fix.PLATFORM,
     ),
+)
+MEANINGS: Meanings = (
+    *ACCESS,
     (r"invoice_number\b|number.*(taken|exists|in use|been used)", "Sage has this invoice number already.", Fix.NUMBER),
     (
         r"\bdate\b.*(start|prior|lock|clos|period)|start date|lockdown|year.end|locked|period",
@@ -54,6 +59,26 @@ MEANINGS: tuple[tuple[str, str, Fix], ...] = (
     (r"^(due_)?date\b", "Sage does not take the invoice's date.", Fix.INVOICE),
     (r"^(reference|notes)\b|description", "A text of the invoice is not what Sage takes.", Fix.INVOICE),
 )
+# The same for an invoice that is to be voided: what stands in the way is mended in Sage (guide "Invoicing").
+VOID_MEANINGS: Meanings = (
+    *ACCESS,
+    (
+        r"payment|allocat|\bpaid\b|refund|credit",
+        "Money is recorded against this invoice in Sage. Take the payments and credits off it there, then try again.",
+        Fix.REMOTE,
+    ),
+    (
+        r"void_reason",
+        "Sage does not take the reason. Keep the invoice, and void it again with another one.",
+        Fix.SUPPORT,
+    ),
+    (
+        r"\bdate\b|lockdown|year.end|locked|period",
+        "Sage's books are closed for this invoice's date. Open them there and try again, or raise a credit note.",
+        Fix.REMOTE,
+    ),
+    (r"\bvoid|status", "Sage can't void this invoice as it stands there. Open it in Sage.", Fix.REMOTE),
+)
 # Schemes with rules of their own (guide "Handling reverse charge VAT"; CIS fields of the Swagger) that Reflow does not
 # follow: their rates can't be mapped, so that nothing is sent under them by mistake.
 SPECIAL_SCHEMES = re.compile(r"reverse charge|\bcis\b|\boss\b|destination", re.IGNORECASE)
@@ -79,12 +104,12 @@ def objections(client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]
 LONGEST, MOST = 1000, 50  # of a refusal's words, and of refusals in one answer: more tells a person nothing
 
 
-def complaints(body: Any) -> tuple[Problem, ...]:
+def complaints(body: Any, meanings: Meanings = MEANINGS) -> tuple[Problem, ...]:
     """Sage's error body is an array of objects (guide "Frequently raised errors"); anything else is not Sage's."""
     if not isinstance(body, list) or not all(isinstance(row, dict) and "$message" in row for row in body):
         return ()
     return tuple(
-        _problem(*(str(row.get(name) or "")[:LONGEST] for name in ("$message", "$dataCode", "$source")))
+        _problem(meanings, *(str(row.get(name) or "")[:LONGEST] for name in ("$message", "$dataCode", "$source")))
         for row in body[:MOST]
     )
 
@@ -96,11 +121,12 @@ def _refuses_bearer(status: int, problems: tuple[Problem, ...]) -> bool:
 
 
 DIALECT = Dialect(complaints=complaints, refuses_bearer=_refuses_bearer)
+VOIDING = Dialect(complaints=partial(complaints, meanings=VOID_MEANINGS), refuses_bearer=_refuses_bearer)
 
 
-def _problem(message: str, code: str, field: str) -> Problem:
-    """Sage's words with what they mean to a person, from the first row of MEANINGS that fits."""
-    for pattern, meaning, fix in MEANINGS:
+def _problem(meanings: Meanings, message: str, code: str, field: str) -> Problem:
+    """Sage's words with what they mean to a person, from the first row that fits."""
+    for pattern, meaning, fix in meanings:
         if re.search(pattern, f"{field} {code} {message}", re.IGNORECASE):
             return Problem(message=message, code=code, field=field, meaning=meaning, fix=fix)
     return Problem(message=message, code=code, field=field, meaning="Sage did not accept it.", fix=Fix.SUPPORT)

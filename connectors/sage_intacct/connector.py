@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar, TypeVar
+from urllib.parse import quote
 
 from connectors.http import Answered, Bearer, MayLeave, Wire
 from connectors.interface import (
@@ -22,6 +23,7 @@ from connectors.interface import (
     Rejected,
     RemoteClient,
     RemoteInvoice,
+    RemoteStatus,
     TryLater,
 )
 from connectors.options import (
@@ -46,7 +48,7 @@ from connectors.sage_intacct.answers import created, reference, results, seen
 from connectors.sage_intacct.catalogue import LISTS, is_true, listing
 from connectors.sage_intacct.changes import INVOICES, REVERSAL, Books, changed
 from connectors.sage_intacct.query import PAGE_SIZE, Query, all_rows, ask
-from connectors.sage_intacct.refusals import DIALECT
+from connectors.sage_intacct.refusals import DIALECT, VOIDING
 from connectors.sage_intacct.shapes import (
     Json,
     claimed,
@@ -80,6 +82,8 @@ class SageIntacct:
     key_life: ClassVar[timedelta] = timedelta(hours=48)  # guide "Bulk requests", Idempotency
     lanes: ClassVar[int] = 4  # the smallest tier allows an application 6 calls at once (page "Transaction volume")
     batch_size: ClassVar[int] = 25
+    void_effect: ClassVar[str] = "Intacct reverses it: an entry of today takes it back, and it stays there as Reversed."
+    reason_limit: ClassVar[int] = 200  # no page says how long the memo of a reversal may be
     lists: ClassVar[frozenset[Kind]] = frozenset(LISTS)
     settings: ClassVar[tuple[Setting, ...]] = (
         CREATE_AS,
@@ -223,6 +227,15 @@ class SageIntacct:
         """By one query for each 2,000: a transaction as Intacct counts them (page "Transaction volume")."""
         rows = [row for some in _some(remote_ids) for row in self._invoices(_keyed(some))]
         return _readable(remote_invoice, rows)
+
+    def void_invoice(self, invoice: RemoteInvoice, reason: str, on: date) -> None:
+        """A draft is deleted; a posted one reversed (`workflows/accounts-receivable/invoice/reverse`, OpenAPI)."""
+        wire = replace(self.wire, dialect=VOIDING)
+        if invoice.status is RemoteStatus.DRAFT:
+            wire.delete(f"/objects/{INVOICES.object}/{quote(invoice.id, safe='')}", headers=self._entity)
+            return
+        body = {"key": invoice.id, "reversedDate": max(on, invoice.issue_date).isoformat(), "memo": reason}
+        reference(wire.post(f"/workflows/{INVOICES.object}/reverse", body=body, headers=self._entity))
 
     def _invoices(self, wanted: Json, *, any_case: bool = False) -> list[Json]:
         rows = self._rows(replace(INVOICES, filters=(wanted,), any_case=any_case))

@@ -1,6 +1,7 @@
 """What Sage Intacct complains of, and what that means to a person; pure."""
 
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -9,9 +10,20 @@ from connectors.interface import Fix, Problem
 
 Json = dict[str, Any]
 
+Meaning = tuple[str, str, Fix]
 # What Intacct says ("errorId code message correction") -> what it means, and where it is mended; first fit wins.
 # Codes and texts: guides "Error handling" and "OAuth2", help pages of Accounts Receivable, and what others met with.
-MEANINGS: tuple[tuple[str, str, Fix], ...] = (
+ENTITY: Meaning = (
+    r"\bentity\b|slide",
+    "Intacct does not let Reflow's user into this entity. Give that user access to it, or connect to another.",
+    Fix.CONNECTION,
+)
+RIGHTS: Meaning = (
+    r"permission|privilege|authori[sz]ed|access denied|forbidden|not allowed to",
+    "Reflow's user in Intacct may not do this. Give it the permissions for Accounts Receivable there.",
+    Fix.PLATFORM,
+)
+ACCESS: tuple[Meaning, ...] = (
     (
         r"REST-1206|REST-2102|GW-00(31|34|40)|tokenInvalid|token is (not valid|invalid)|(expired|invalid) token",
         "Intacct no longer accepts Reflow's access. Authorise again.",
@@ -23,6 +35,9 @@ MEANINGS: tuple[tuple[str, str, Fix], ...] = (
         "Security, Authorized client applications.",
         Fix.CONNECTION,
     ),
+)
+MEANINGS: tuple[Meaning, ...] = (
+    *ACCESS,
     (r"idempoten", "Intacct has had this message before. Reflow looks before it sends again.", Fix.SUPPORT),
     (
         r"AR-0279|account override",
@@ -111,11 +126,7 @@ MEANINGS: tuple[tuple[str, str, Fix], ...] = (
         "Intacct does not take the account of a line: it may be inactive. Choose another.",
         Fix.SALES_ACCOUNT,
     ),
-    (
-        r"\bentity\b|slide",
-        "Intacct does not let Reflow's user into this entity. Give that user access to it, or connect to another.",
-        Fix.CONNECTION,
-    ),
+    ENTITY,
     (
         r"exchange ?rate",
         "Intacct has no exchange rate for this currency and date. Enter it there.",
@@ -127,11 +138,7 @@ MEANINGS: tuple[tuple[str, str, Fix], ...] = (
         "A text is longer than Intacct takes. Shorten it.",
         Fix.INVOICE,
     ),
-    (
-        r"permission|privilege|authori[sz]ed|access denied|forbidden|not allowed to",
-        "Reflow's user in Intacct may not do this. Give it the permissions for Accounts Receivable there.",
-        Fix.PLATFORM,
-    ),
+    RIGHTS,
     (
         r"REST-10(28|43|50)|read-only field|not a valid (field|state)|unrecogni[sz]ed key",
         "Intacct takes invoices in another form than Reflow sends. Nothing was written; please tell support.",
@@ -139,6 +146,27 @@ MEANINGS: tuple[tuple[str, str, Fix], ...] = (
     ),
     (r"\b(invoice|due) ?date\b", "Intacct does not take the invoice's date.", Fix.INVOICE),
     (r"customer", "Intacct does not take the client's customer. Say which customer it is.", Fix.CLIENT_LINK),
+)
+# The same for an invoice that is to be voided: what stands in the way is mended in Intacct.
+VOID_MEANINGS: tuple[Meaning, ...] = (
+    *ACCESS,
+    RIGHTS,
+    (
+        r"payment|\bpaid\b|receipt|applied|selected",
+        "Money is recorded against this invoice in Intacct. Reverse the payments there, then try again.",
+        Fix.REMOTE,
+    ),
+    (
+        r"period|\bdate\b|reversedDate|books (is|are) closed|open ?books",
+        "Intacct's books are closed for the day of the reversal. Open the period there, or try again on another day.",
+        Fix.REMOTE,
+    ),
+    (
+        r"only an? .*(draft|posted)|\bstate\b|revers",
+        "Intacct can't take this invoice back as it stands there. Open it in Intacct.",
+        Fix.REMOTE,
+    ),
+    ENTITY,
 )
 SUPPORT_ID = re.compile(r"\s*\[Support ID:[^\]]*\]", re.IGNORECASE)
 DEAD_TOKEN = re.compile(r"REST-1206|REST-2102|token is not valid", re.IGNORECASE)
@@ -148,13 +176,14 @@ SKIPPED = "unprocessed"  # what follows the first failure of a composite request
 LONGEST, MOST = 1000, 50  # of a refusal's words, and of refusals in one answer: more tells a person nothing
 
 
-def complaints(body: Any) -> tuple[Problem, ...]:
+def complaints(body: Any, meanings: tuple[Meaning, ...] = MEANINGS) -> tuple[Problem, ...]:
     """One for each error in the body, wherever it stands; none where any part of it is no error.
 
     `ia::error` stands under `ia::result`, at the top, or as bare `error` (guide "Error handling"; token answers).
     """
     errors = _errors(body)
-    return tuple(map(_problem, ([one for one in errors if one.get("code") != SKIPPED] or errors)[:MOST]))
+    told = [one for one in errors if one.get("code") != SKIPPED] or errors
+    return tuple(_problem(one, meanings) for one in told[:MOST])
 
 
 def _errors(body: Any) -> list[Json]:
@@ -169,11 +198,11 @@ def _errors(body: Any) -> list[Json]:
     return _errors(body.get("ia::result"))
 
 
-def _problem(error: Json) -> Problem:
+def _problem(error: Json, meanings: tuple[Meaning, ...]) -> Problem:
     """The detail that means something to us, the last one first: the first only says that a record was not made."""
     told = [error, *_details(error)]
-    best = next((one for one in reversed(told) if _meaning(one)), told[-1])
-    meaning, fix = _meaning(best) or ("Intacct did not accept it.", Fix.SUPPORT)
+    best = next((one for one in reversed(told) if _meaning(one, meanings)), told[-1])
+    meaning, fix = _meaning(best, meanings) or ("Intacct did not accept it.", Fix.SUPPORT)
     return Problem(
         message=_text(best, "message", "correction"),
         code=_text(best, "errorId") or _text(best, "code"),
@@ -190,9 +219,9 @@ def _details(error: Json) -> list[Json]:
     return [row for row in rows if isinstance(row, dict) and row.get("message")][:MOST]
 
 
-def _meaning(told: Json) -> tuple[str, Fix] | None:
+def _meaning(told: Json, meanings: tuple[Meaning, ...]) -> tuple[str, Fix] | None:
     text = _text(told, "errorId", "code", "message", "correction")
-    fitting = ((meaning, fix) for pattern, meaning, fix in MEANINGS if re.search(pattern, text, re.IGNORECASE))
+    fitting = ((meaning, fix) for pattern, meaning, fix in meanings if re.search(pattern, text, re.IGNORECASE))
     return next(fitting, None)
 
 
@@ -208,3 +237,4 @@ def _refuses_bearer(status: int, problems: tuple[Problem, ...]) -> bool:
 
 
 DIALECT = Dialect(complaints=complaints, refuses_bearer=_refuses_bearer)
+VOIDING = Dialect(complaints=partial(complaints, meanings=VOID_MEANINGS), refuses_bearer=_refuses_bearer)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoices", "0013_totals"),
+        ("invoices", "0014_voiding"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,6 +7,7 @@ from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
 from invoices.models.scratch import Scratch
 from invoices.models.total import InvoiceTotal
+from invoices.models.voiding import Voiding
 
 __all__ = [
     "Client",
@@ -26,4 +27,5 @@ __all__ = [
     "Scratch",
     "TaxRate",
     "ViewChoice",
+    "Voiding",
 ]

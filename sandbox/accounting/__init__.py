@@ -7,7 +7,11 @@ from sandbox.store import Store
 
 API_PREFIX = "/accounting/v3.1"
 SCHEMAS = (grants.SCHEMA, *books.SCHEMAS, conditions.SCHEMA, replays.SCHEMA)
-SETTINGS = {"search": ("substring", "prefix", "exact", "off", "none"), "remember_refusals": (False, True)}
+SETTINGS = {
+    "search": ("substring", "prefix", "exact", "off", "none"),
+    "remember_refusals": (False, True),
+    "draft_deletion": (200, 204),
+}
 open_books = books.open_books
 
 

@@ -9,7 +9,7 @@ from sandbox.accounting.catalogue import Account, TaxRate
 from sandbox.accounting.reading import Json, Reader
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS condition (business_id TEXT PRIMARY KEY, held TEXT NOT NULL);"
-ACCESS = ("full", "read_only", "none")
+ACCESS = ("full", "restricted", "read_only", "none")
 DAYS = ("accounts_start_date", "year_end_lockdown_date")
 
 

@@ -20,6 +20,8 @@ from sandbox.context import sandbox
 # A request that names no business means the lead one; these two kinds of request have none at all.
 WITHOUT_BUSINESS = (f"{API_PREFIX}/businesses", f"{API_PREFIX}/user")
 WRITING = ("POST", "PUT", "DELETE")
+# What each kind of access does not let through; voiding needs full access (Swagger).
+REFUSED = {"restricted": ("DELETE",), "read_only": WRITING, "none": ("GET", *WRITING)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def _admit() -> None:
 def _check_conditions(conditions: Conditions) -> None:
     if not conditions.subscription_active:
         raise Refused(401, [Problem("No active subscription. (MSE)", code="AuthorizationFailure")])
-    if conditions.access == "none" or (conditions.access == "read_only" and request.method in WRITING):
+    if request.method in REFUSED.get(conditions.access, ()):
         raise denied()
 
 

@@ -1,6 +1,7 @@
 """The API's sales invoices."""
 
 from collections.abc import Callable
+from http.client import NO_CONTENT
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
@@ -54,11 +55,15 @@ def amend_invoice(id: str) -> tuple[Response, int]:
 
 @api.delete("/<id>")
 def void_invoice(id: str) -> Response:
-    """The reason may come in the query or in the body: Sage's own pages disagree."""
+    """The reason may come in the query or in the body: Sage's own pages disagree. They don't say what the answer to
+    removing a draft is: 200 with it, or 204, as the switch says."""
     body = request.get_json(silent=True)
     reason = request.args.get("void_reason") or (body.get("void_reason") if isinstance(body, dict) else None) or ""
     with sandbox().store.transaction():
-        return jsonify(_public(invoicing.void(books(), id, str(reason), sandbox().now())))
+        gone = invoicing.void(books(), id, str(reason), sandbox().now())
+    if gone["deleted_at"] and sandbox().switchboard.settings["draft_deletion"] == NO_CONTENT:
+        return Response(status=NO_CONTENT)
+    return jsonify(_public(gone))
 
 
 @api.post("/<id>/release")

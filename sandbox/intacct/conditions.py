@@ -13,6 +13,7 @@ class Conditions:
     open_books_start: str = BOOKS_OPEN_SINCE
     use_account_labels: bool = False
     client_authorised: bool = True
+    may_change: bool = True  # whether whoever authorised may change anything in Accounts Receivable
 
     def document(self) -> dict[str, Any]:
         return asdict(self)

@@ -57,7 +57,7 @@ def read_invoice(books: Books, payload: Json, method: str, *, draft: bool) -> Js
         ],
     }
     if not draft:
-        _check_open(desk, _posting_day(payload))
+        check_open(desk, _posting_day(payload), "/invoiceSummary/glPostingDate")
     if desk.problems:
         raise failed(method, kinds.INVOICE, desk.problems)
     return with_sums(read)
@@ -109,12 +109,12 @@ def _read_currency(desk: Desk, given: Json, day: str) -> Json:
     return {"baseCurrency": BASE_CURRENCY, "txnCurrency": code, "exchangeRate": exchange}
 
 
-def _check_open(desk: Desk, day: str) -> None:
+def check_open(desk: Desk, day: str, target: str) -> None:
     if day < books_open_since(desk):
         shown = f"{date.fromisoformat(day):%m/%d/%Y}"
         desk.note(
             f"Periods are closed. Your transaction date ({shown}) is within a period that's been closed.",
-            "/invoiceSummary/glPostingDate",
+            target,
         )
 
 

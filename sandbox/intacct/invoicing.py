@@ -9,9 +9,10 @@ from sandbox.clock import Clock
 from sandbox.intacct import fields
 from sandbox.intacct.answers import Json, Problem, Refused, failed, invalid_payload, not_found, wrong
 from sandbox.intacct.books import Books
-from sandbox.intacct.invoice_reading import PASSED_ON, check_required, check_shape, read_invoice, with_sums
+from sandbox.intacct.invoice_reading import PASSED_ON, check_open, check_required, check_shape, read_invoice, with_sums
 from sandbox.intacct.kinds import INVOICE, INVOICE_LINE
 from sandbox.intacct.numbering import first_number, next_number, unused
+from sandbox.intacct.references import Desk
 from sandbox.intacct.sums import money_text, total_of
 
 DRAFT, POSTED, PAID, PART_PAID, REVERSED = "draft", "posted", "paid", "partiallyPaid", "reversed"
@@ -98,6 +99,10 @@ def reverse(books: Books, key: str, reversed_date: str, memo: str, now: datetime
     invoice = existing(books, key)
     if invoice["state"] != POSTED:
         raise refusal("POST", "Only a posted invoice can be reversed. Reverse its payments first.")
+    desk = Desk(books.at(invoice["entity"]["id"]))
+    check_open(desk, reversed_date, "/reversedDate")
+    if desk.problems:
+        raise failed("POST", INVOICE, desk.problems)
     reversal = {"state": REVERSED, "_reversed": {"date": reversed_date, "memo": memo}}
     return keep(books, {**invoice, **reversal}, now)
 

@@ -38,7 +38,7 @@ def perform(call: Call) -> Answer:
 
 def check_rights(call: Call) -> None:
     """Raises Refused."""
-    if not may_use_receivables(call.grant):
+    if not (may_use_receivables(call.grant) and call.books.conditions().may_change):
         raise denied()
 
 

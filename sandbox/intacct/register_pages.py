@@ -88,7 +88,7 @@ def change_settings() -> AnyResponse:
         for entity_id in ("", *asked_company().entities):
             if day := request.form.get(f"open_books_start-{entity_id}"):
                 _change(open_books_start={"entity": entity_id, "date": day})
-        _change(**_posted("use_account_labels", "client_authorised"))
+        _change(**_posted("use_account_labels", "client_authorised", "may_change"))
     return _go_to(".settings")
 
 

@@ -38,7 +38,8 @@ def change_books(given: Any) -> Json:
 def invoice_report(invoice: Json) -> Json:
     """As stored, subtotal lines included; what is inside comes under plain names."""
     shown = {name: value for name, value in invoice.items() if not name.startswith("_")}
-    return {**shown, "payments": invoice["_payments"], "idempotency_key": invoice["_idempotency_key"]}
+    inside = {name: invoice.get(f"_{name}") for name in ("payments", "idempotency_key", "reversed")}
+    return {**shown, **inside}
 
 
 def _company_report(company: Company) -> Json:
@@ -55,7 +56,7 @@ def _company_report(company: Company) -> Json:
 
 def _change(books: Books, name: str, value: Any) -> None:
     """Raises Refused."""
-    if name in ("use_account_labels", "client_authorised"):
+    if name in ("use_account_labels", "client_authorised", "may_change"):
         _check(flag, value, f"/{name}")
         books.set_conditions(replace(books.conditions(), **{name: value}))
     elif name in CHANGES and isinstance(value, dict):

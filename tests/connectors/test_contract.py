@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,8 +21,10 @@ from connectors.interface import (
     NewLine,
     OutcomeUnknown,
     PlatformError,
+    Reconnect,
     Rejected,
     RemoteInvoice,
+    RemoteStatus,
     TryLater,
 )
 from connectors.models import Connection
@@ -78,6 +80,12 @@ class Facts:
     faults: tuple[Fault, ...] = ()
     searches: tuple[str, ...] = ()
     refuse_whole: Callable[[Sandbox], object] = lambda sandbox: None
+    voids: str
+    deletes: str
+    by_hand: str  # where a person's deeds go
+    lock_out: Json  # what takes the right to void away
+    close: Json  # what closes the books for the invoice's date
+    trace: Callable[[Json], object]  # the reason, as the books keep it
 
 
 def sage_accounting_held(sandbox: Sandbox) -> list[Held]:
@@ -140,6 +148,12 @@ FACTS: Mapping[str, Facts] = {
         draft="Draft",
         faults=(("wrong_business", {}, Misdirected, Misdirected, 1),),
         searches=("substring", "prefix", "exact", "off", "none"),
+        voids="DELETE /accounting/v3.1/sales_invoices",
+        deletes="DELETE /accounting/v3.1/sales_invoices",
+        by_hand="/_books/invoices",
+        lock_out={"access": "restricted"},
+        close={"year_end_lockdown_date": "2026-11-03"},
+        trace=lambda row: row["void_reason"],
     ),
     "sage_intacct": Facts(
         fixture="intacct",
@@ -155,6 +169,12 @@ FACTS: Mapping[str, Facts] = {
         posted="posted",
         draft="draft",
         refuse_whole=lambda sandbox: sandbox.switch("batch_refusal", "whole"),
+        voids=f"POST {INTACCT}/workflows/accounts-receivable/invoice/reverse",
+        deletes=f"DELETE {INTACCT}/objects/accounts-receivable/invoice",
+        by_hand="/_books/intacct/invoices",
+        lock_out={"intacct": {"may_change": False}},
+        close={"intacct": {"open_books_start": {"date": "2027-01-01"}}},
+        trace=lambda row: row["reversed"]["memo"],
     ),
 }
 FAULTS: tuple[Fault, ...] = (
@@ -654,3 +674,211 @@ def test_a_batch_stands_in_the_journal_with_its_books_and_key(
     method, _, path = facts.batches.partition(" ")
     (call,) = sandbox.calls(method, path)
     assert (call[facts.books], call[facts.key]) == (facts.name(connected.company_id), once)
+
+
+# Void ---------------------------------------------------------------------------------------------------------
+REASON = "Raised twice: “no job” & nobody's fault"
+TODAY = date(2026, 11, 22)
+
+
+@pytest.fixture
+def booked(connector: Connector, invoice: NewInvoice) -> RemoteInvoice:
+    """An open invoice in the books, as a reading has just shown it."""
+    made = create(connector, invoice, key())
+    (seen,) = connector.read_invoices([made.id])
+    return seen
+
+
+@pytest.fixture
+def drafted(connector: Connector, invoice: NewInvoice) -> RemoteInvoice:
+    made = create(connector, replace(alike(invoice, 1)[0], is_draft=True), key())
+    (seen,) = connector.read_invoices([made.id])
+    return seen
+
+
+def deed(sandbox: Sandbox, facts: Facts, remote_id: str, name: str, **given: Any) -> None:
+    """What a person does with it in the platform."""
+    sandbox._call("POST", f"{facts.by_hand}/{remote_id}/{name}", json=given)
+
+
+def as_in_books(sandbox: Sandbox, facts: Facts, remote_id: str) -> Json:
+    rows = sandbox.invoices() if facts.fixture == "connection" else sandbox.intacct()["invoices"]
+    found: Json = next(row for row in rows if remote_id in (row.get("key"), row["id"]))
+    return found
+
+
+def status_of(connector: Connector, remote_id: str) -> str:
+    seen = next(iter(connector.read_invoices([remote_id])), None)
+    return seen.status.value if seen else "GONE"
+
+
+def refused_void(connector: Connector, seen: RemoteInvoice) -> tuple[Fix, str]:
+    with pytest.raises(Rejected) as rejected:
+        connector.void_invoice(seen, REASON, TODAY)
+    problem = rejected.value.problems[-1]
+    assert problem.message and problem.meaning
+    return problem.fix, problem.meaning
+
+
+def test_an_open_invoice_is_void_there_afterwards_with_the_reason_and_keeps_its_number(
+    connector: Connector, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice
+) -> None:
+    connector.void_invoice(booked, REASON, TODAY)
+    (seen,) = connector.read_invoices([booked.id])
+    assert (seen.status, seen.number, seen.outstanding) == (RemoteStatus.VOID, booked.number, 0)
+    assert facts.trace(as_in_books(sandbox, facts, booked.id)) == REASON
+    assert connector.find_number(booked.number, booked.client_id), "its number stays taken"
+
+
+def test_the_longest_reason_is_kept_whole(
+    connector: Connector, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice
+) -> None:
+    longest = "é" * connector.reason_limit
+    assert connector.reason_limit <= 200, "ours has room for no more"
+    connector.void_invoice(booked, longest, TODAY)
+    assert facts.trace(as_in_books(sandbox, facts, booked.id)) == longest
+
+
+def test_no_invoice_is_taken_back_before_its_own_date(
+    connector: Connector, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice
+) -> None:
+    connector.void_invoice(booked, REASON, date(2026, 1, 1))
+    assert status_of(connector, booked.id) == "VOID"
+    taken_back = as_in_books(sandbox, facts, booked.id).get("reversed")
+    assert taken_back is None or taken_back["date"] == booked.issue_date.isoformat()
+
+
+def test_a_draft_is_removed_and_known_to_be_gone(connector: Connector, drafted: RemoteInvoice, now: datetime) -> None:
+    assert drafted.status is RemoteStatus.DRAFT
+    connector.void_invoice(drafted, REASON, TODAY)
+    assert connector.read_invoices([drafted.id]) == ()
+    assert connector.gone([drafted.id], now - timedelta(minutes=1)) == {drafted.id}
+
+
+@pytest.mark.parametrize("connected", ["sage_accounting"], indirect=True)
+def test_a_removed_draft_may_be_answered_with_nothing(
+    connector: Connector, sandbox: Sandbox, drafted: RemoteInvoice
+) -> None:
+    """Sage Accounting's pages don't say which; Intacct says 204."""
+    sandbox.switch("draft_deletion", 204)
+    connector.void_invoice(drafted, REASON, TODAY)
+    assert connector.read_invoices([drafted.id]) == ()
+
+
+@pytest.mark.parametrize("amount", ["54.40", "254.40"])
+def test_what_is_paid_is_refused_until_the_money_is_taken_off(
+    connector: Connector, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice, amount: str
+) -> None:
+    deed(sandbox, facts, booked.id, "pay", amount=amount)
+    fix, meaning = refused_void(connector, booked)
+    assert fix is Fix.REMOTE
+    assert "Money is recorded against this invoice" in meaning
+    assert status_of(connector, booked.id) == ("PAID" if amount == "254.40" else "PART_PAID")
+    deed(sandbox, facts, booked.id, "unpay")
+    connector.void_invoice(booked, REASON, TODAY)
+    assert status_of(connector, booked.id) == "VOID"
+
+
+def test_one_that_is_void_already_is_refused_and_a_look_says_so(connector: Connector, booked: RemoteInvoice) -> None:
+    connector.void_invoice(booked, REASON, TODAY)
+    refused_void(connector, booked)
+    assert status_of(connector, booked.id) == "VOID"
+
+
+def test_one_that_is_gone_already_is_refused_and_a_look_says_so(connector: Connector, drafted: RemoteInvoice) -> None:
+    connector.void_invoice(drafted, REASON, TODAY)
+    refused_void(connector, drafted)
+    assert status_of(connector, drafted.id) == "GONE"
+
+
+def test_closed_books_are_refused_in_words_that_lead_into_the_platform(
+    connector: Connector, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice
+) -> None:
+    sandbox.set_books(**facts.close)
+    fix, meaning = refused_void(connector, booked)
+    assert fix is Fix.REMOTE
+    assert "books are closed" in meaning
+    assert status_of(connector, booked.id) == "OPEN"
+
+
+def test_a_user_without_the_right_to_void_is_refused_in_words_with_the_place_that_mends_it(
+    connector: Connector, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice, drafted: RemoteInvoice
+) -> None:
+    sandbox.set_books(**facts.lock_out)
+    for seen in (booked, drafted):
+        fix, meaning = refused_void(connector, seen)
+        assert fix is Fix.PLATFORM
+        assert "Give " in meaning and " user" in meaning
+    assert (status_of(connector, booked.id), status_of(connector, drafted.id)) == ("OPEN", "DRAFT")
+
+
+VOID_FAULTS = [
+    # the fault and its options, what it raises, what the books hold then of an open one
+    ("busy", {"retry_after": 7}, TryLater, "OPEN"),
+    ("unavailable", {}, OutcomeUnknown, "OPEN"),
+    ("dropped", {}, OutcomeUnknown, "OPEN"),
+    ("lost", {}, OutcomeUnknown, "VOID"),
+    ("error", {"commit": False}, OutcomeUnknown, "OPEN"),
+    ("error", {"commit": True}, OutcomeUnknown, "VOID"),
+    ("garbage", {"commit": False}, OutcomeUnknown, "OPEN"),
+    ("garbage", {"commit": True}, OutcomeUnknown, "VOID"),
+]
+
+
+@pytest.mark.parametrize("fault", VOID_FAULTS, ids=fault_name)
+def test_each_fault_on_the_way_to_a_void_says_whether_a_look_is_needed(
+    connector: Connector,
+    sandbox: Sandbox,
+    facts: Facts,
+    booked: RemoteInvoice,
+    drafted: RemoteInvoice,
+    fault: tuple[str, Json, type[PlatformError], str],
+) -> None:
+    kind, options, raised, state = fault
+    for seen, path in ((booked, facts.voids), (drafted, facts.deletes)):
+        sandbox.fault(kind, on=path, **options)
+        with pytest.raises(raised) as failed:
+            connector.void_invoice(seen, REASON, TODAY)
+        assert type(failed.value) is raised
+    assert status_of(connector, booked.id) == state
+    assert status_of(connector, drafted.id) == ("DRAFT" if state == "OPEN" else "GONE")
+
+
+def test_a_dead_access_token_is_renewed_once_on_the_way_to_a_void(
+    connector: Connector, connected: Connection, sandbox: Sandbox, booked: RemoteInvoice
+) -> None:
+    sandbox._call(
+        "POST", "/_faults", json={"kind": "expired" if connected.platform == "sage_accounting" else "intacct_expired"}
+    )
+    connector.void_invoice(booked, REASON, TODAY)
+    assert status_of(connector, booked.id) == "VOID"
+
+
+def test_a_dead_authorisation_asks_for_a_person_and_voids_nothing(
+    connector: Connector, connected: Connection, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice
+) -> None:
+    sandbox._call(
+        "POST", "/_faults", json={"kind": "revoked" if connected.platform == "sage_accounting" else "intacct_revoked"}
+    )
+    with pytest.raises(Reconnect):
+        connector.void_invoice(booked, REASON, TODAY)
+    assert as_in_books(sandbox, facts, booked.id).get("state", "Created") in ("posted", "Created")
+
+
+def test_a_void_stands_in_the_journal_with_its_books_and_its_reason(
+    connector: Connector, connected: Connection, sandbox: Sandbox, facts: Facts, booked: RemoteInvoice
+) -> None:
+    connector.void_invoice(booked, "Twice", TODAY)
+    method, _, path = facts.voids.partition(" ")
+    (call,) = [row for row in sandbox.calls(method) if row["path"].startswith(path)]
+    assert call[facts.books] == facts.name(connected.company_id)
+    assert call["query"] == ("void_reason=Twice" if connected.platform == "sage_accounting" else "")
+
+
+def test_a_worker_that_may_not_write_any_more_voids_nothing(
+    connected: Connection, connector: Connector, booked: RemoteInvoice
+) -> None:
+    frozen = open_connector(connected, may_leave=lambda: False)
+    with pytest.raises(TryLater):
+        frozen.void_invoice(booked, REASON, TODAY)
+    assert status_of(connector, booked.id) == "OPEN"

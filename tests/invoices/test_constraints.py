@@ -32,6 +32,7 @@ from invoices.models import (
     RemoteInvoice,
     TaxRate,
     ViewChoice,
+    Voiding,
 )
 from tests.conftest import draft_for
 from tests.invoices.conftest import remote_of
@@ -54,6 +55,11 @@ class Stage:
 
     def queue(self, **changes: Any) -> None:
         Push.objects.filter(pk=self.push.pk).update(**changes)
+
+    def voiding(self, **changes: Any) -> Voiding:
+        remote = self.invoice.remotes.first() or remote_of(self.invoice, self.connection, self.now)
+        given = {"reason": "Twice", "requested_at": self.now, "requested_by": self.staff, "due_at": self.now}
+        return Voiding.objects.create(remote=remote, **{**given, **changes})
 
     def attempt(self, n: int = 1, **changes: Any) -> PushAttempt:
         given = {"generation": 1, "key": "k" * 32, "started_at": self.now}
@@ -250,6 +256,21 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "attempt_is_resolved_with_an_outcome": [
         lambda s: s.attempt(outcome="SENT"),
         lambda s: s.attempt(resolved_at=s.now),
+    ],
+    "voiding_one_open_for_each_invoice": [
+        lambda s: [s.voiding(), s.voiding()],
+        lambda s: [s.voiding(), s.voiding(state="ATTENTION", problems=[{"message": "x"}])],
+    ],
+    "voiding_has_a_reason": [lambda s: s.voiding(reason="")],
+    "voiding_in_hand_has_a_lease": [lambda s: s.voiding(state="WORKING"), lambda s: s.voiding(lease_until=s.now)],
+    "voiding_needs_attention_for_a_problem": [
+        lambda s: s.voiding(state="ATTENTION"),
+        lambda s: s.voiding(problems=[{"message": "x"}]),
+    ],
+    "voiding_ends_once": [lambda s: s.voiding(state="GIVEN_UP"), lambda s: s.voiding(ended_at=s.now)],
+    "voiding_is_done_with_an_outcome": [
+        lambda s: s.voiding(state="DONE", ended_at=s.now),
+        lambda s: s.voiding(outcome="VOIDED"),
     ],
 }
 CASES = [pytest.param(name, broken, id=f"{name}-{n}") for name, ways in BROKEN.items() for n, broken in enumerate(ways)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from invoices import parting, push, tasks
+from invoices import parting, push, tasks, voiding
 
 ROOT = Path(__file__).resolve().parents[2]
 HINT = """
@@ -47,6 +47,7 @@ def test_a_sweep_gives_a_hint_for_each_that_is_due(monkeypatch: pytest.MonkeyPat
     passed_on: list[int] = []
     monkeypatch.setattr(tasks, "hint", passed_on.append)
     monkeypatch.setattr(push, "sweep", lambda *, now: [3, 1, 2])
+    monkeypatch.setattr(voiding, "due", lambda *, now: [])
     monkeypatch.setattr(parting, "finish_if_drained", lambda *, now: None)
     tasks.sweep_pushes()
     assert passed_on == [3, 1, 2]
@@ -57,6 +58,7 @@ def test_a_task_takes_arguments_of_a_later_release(monkeypatch: pytest.MonkeyPat
     """A message that a newer web process sent may reach a worker that is not restarted yet."""
     monkeypatch.setattr(push, "work", lambda push_id, overtime: None)
     monkeypatch.setattr(push, "sweep", lambda *, now: [])
+    monkeypatch.setattr(voiding, "due", lambda *, now: [])
     monkeypatch.setattr(parting, "finish_if_drained", lambda *, now: None)
     tasks.push_invoice(push_id=7, something="new")
     tasks.sweep_pushes(something="new")

@@ -169,6 +169,7 @@ def test_the_books_tell_of_both_companies_beside_sage_accounting(application: Ap
         "open_books_start": "2019-04-01",
         "use_account_labels": False,
         "client_authorised": True,
+        "may_change": True,
         "entities_open_books_start": {"LDN": "2019-04-01", "NTH": "2019-04-01"},
     }
     assert [each["id"] for each in harbour["customers"]] == [f"CUST-{n:03}" for n in range(1, 11)]
