@@ -6,11 +6,12 @@
   const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], [role=combobox], [role=listbox]";
   const PATIENCE = 1500; // milliseconds between g and what follows it
 
+  const isShown = (element) => (element.closest("details.menu")?.querySelector("summary") ?? element).checkVisibility();
   const find = (selector) => Array.from(document.querySelectorAll(selector))
-    .find((found) => found.checkVisibility() && !found.disabled && found.ariaDisabled !== "true");
+    .find((found) => isShown(found) && !found.disabled && found.ariaDisabled !== "true");
   const keyed = (letter) => () => find(`[data-key="${letter}"]`);
   const there = (letter) => () => document.querySelector(`[data-go="${letter}"]`);
-  const words = (element) => element.textContent.trim().replace(/\s+/g, " ");
+  const words = (element) => element.textContent.replace(element.querySelector("small")?.textContent ?? "", "").trim();
 
   /* Lists: the row in hand is the one that holds the focus, or held it last -------------------------------------- */
   const linkOf = (row) => row.querySelector("a[href]");
@@ -19,6 +20,7 @@
 
   function inHand() {
     held = document.activeElement.closest("[data-row]") ?? held;
+    if (held && !held.isConnected) held = document.getElementById(held.id); // htmx put a fresh row in its place
     return held;
   }
 
@@ -50,6 +52,8 @@
     { key: "e", says: words, on: keyed("e"), does: click },
     { key: "a", says: words, on: keyed("a"), does: click },
     { key: "s", says: words, on: keyed("s"), does: click },
+    { key: "m", says: words, on: keyed("m"), does: click },
+    { key: "p", says: words, on: keyed("p"), does: click },
     { key: "g d", says: "Go to the dashboard", on: there("d"), does: click },
     { key: "g i", says: "Go to invoices", on: there("i"), does: click },
     { key: "g c", says: "Go to clients", on: there("c"), does: click },
