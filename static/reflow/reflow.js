@@ -1,4 +1,4 @@
-// What the pages do beyond HTML: copy, confirm, dismiss, menus, the theme, a number preview and the invoice line editor.
+// What the pages do beyond HTML: copy, confirm, dismiss, menus, a number preview and the invoice line editor.
 "use strict";
 
 const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
@@ -54,6 +54,18 @@ function confirmSubmit(event) {
   };
   dialog.showModal();
 }
+
+/* Theme: a cookie, so that the server renders the next page in it; without one the system's own ----------------- */
+function chooseTheme(theme) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `theme=${theme}; path=/; max-age=${theme ? 400 * 86400 : 0}; samesite=lax${secure}`;
+  if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
+  document.querySelector("meta[name=color-scheme]").content = theme || "light dark";
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-theme-choice]")) chooseTheme(event.target.value);
+});
 
 /* Number preview: the inputs named starting_position, prefix, suffix and digits of one form ------------------- */
 function previewNumbers(form) {
@@ -192,14 +204,6 @@ function lineKeys(event) {
   }
 }
 
-/* Theme: a cookie, so that the server renders the next page in it; without one the system's own ----------------- */
-function chooseTheme(theme) {
-  const secure = location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `theme=${theme}; path=/; max-age=${theme ? 400 * 86400 : 0}; samesite=lax${secure}`;
-  if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
-  document.querySelector("meta[name=color-scheme]").content = theme || "light dark";
-}
-
 /* Listening ------------------------------------------------------------------------------------------------- */
 document.addEventListener("submit", confirmSubmit, true);
 document.addEventListener("keydown", (event) => {
@@ -218,7 +222,6 @@ document.addEventListener("click", (event) => {
   else if (near("[data-line-undo]")) undoRemove(editor, near("tr"));
 });
 document.addEventListener("input", (event) => {
-  if (event.target.matches("[data-theme-choice]")) chooseTheme(event.target.value);
   if (event.target.matches('[name$="-item"]') && event.target.closest("[data-line]")) fillFromItem(event.target.closest("[data-line]"));
   if (event.target.closest("[data-lines]")) showTotals(event.target.closest("[data-lines]"));
   if (event.target.form?.querySelector("[data-number-preview]")) previewNumbers(event.target.form);
