@@ -109,8 +109,8 @@ class Tour:
         yield self.open("client", f"/clients/{Client.objects.all()[0].pk}/")
         yield self.open("company", "/settings/company/")
         yield self.open("new invoice", "/invoices/new/")
-        self.page.get_by_label("Quantity").fill("many")
-        self.page.get_by_label("Price").fill("-5")
+        self.page.get_by_label("Quantity").first.fill("many")
+        self.page.get_by_label("Price").first.fill("-5")
         self.press("Save invoice")
         yield "new invoice with errors"
         yield self.open("edit invoice", f"/invoices/{draft().pk}/edit/")
