@@ -42,7 +42,7 @@ def button(page: Page, name: str) -> Locator:
 
 def follow(page: Page, target: Locator) -> None:
     """To the page that it leads to, which has to fit too."""
-    with page.expect_navigation():
+    with page.expect_event("load"):
         target.tap()
     fits(page)
 

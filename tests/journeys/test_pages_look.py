@@ -111,7 +111,8 @@ class Tour:
         yield self.open("new invoice", "/invoices/new/")
         self.page.get_by_label("Quantity").first.fill("many")
         self.page.get_by_label("Price").first.fill("-5")
-        self.press("Save invoice")
+        with self.page.expect_event("load"):
+            self.press("Save invoice")
         yield "new invoice with errors"
         yield self.open("edit invoice", f"/invoices/{draft().pk}/edit/")
         yield self.open("draft, not connected", f"/invoices/{draft().pk}/")
