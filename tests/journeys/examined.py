@@ -16,7 +16,7 @@ WIDE: dict[str, Any] = {"width": 1440, "height": 900, "color_scheme": "light"}
 NARROW: dict[str, Any] = {"width": 390, "height": 844, "color_scheme": "dark"}
 FIRST_LOAD, LATER_LOAD = 120 * 1024, 40 * 1024
 LARGEST_SHIFT = 0.01
-TALLEST = 2000  # pixels of a picture
+TALLEST = 1400  # pixels of a picture
 SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 WATCH_SHIFTS = """{
   window.shifted = [];
@@ -26,6 +26,8 @@ WATCH_SHIFTS = """{
 }"""
 LOADED = """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
   .map((loaded) => [loaded.name, loaded.transferSize])"""
+# What stands on the screen and not on the page: a picture of the whole page would show it in its midst.
+FLOATING = "dialog[open], details.menu[open], .bar.on, :popover-open"
 # The invoice that was sent, as the README shows it.
 SHOWN_IN_README = {"sent": "invoice-sent.png"}
 
@@ -117,7 +119,8 @@ class Examiner:
     def _take(self, name: str) -> None:
         if not self.pictures:
             return
-        self._keep(f"{name.replace(',', '').replace(' ', '-')}-{self._suffix}.png", full_page=True)
+        floats = self.page.locator(FLOATING).count()
+        self._keep(f"{name.replace(',', '').replace(' ', '-')}-{self._suffix}.png", full_page=not floats)
         if name in SHOWN_IN_README and self._suffix == "wide":
             self._keep(SHOWN_IN_README[name], full_page=False)
 
@@ -126,7 +129,7 @@ class Examiner:
         taken = Image.open(BytesIO(self.page.screenshot(full_page=full_page))).convert("RGB")
         upper = taken.crop((0, 0, taken.width, min(taken.height, TALLEST)))
         smooth = Image.Dither.NONE  # text stays sharp
-        upper.quantize(64, Image.Quantize.MAXCOVERAGE, dither=smooth).save(self.pictures / file, optimize=True)
+        upper.quantize(256, Image.Quantize.MAXCOVERAGE, dither=smooth).save(self.pictures / file, optimize=True)
         self._taken.add(file)
 
     def remove_stale(self) -> None:
