@@ -5,10 +5,10 @@ UV := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --python-v
 SETTINGS := SECRET_KEY=only-for-checks-and-not-a-secret TOKEN_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove backup restore check format lock clean
+.PHONY: help run test prove backup restore screenshots check format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: ## set up, start everything and print the address (PORT=8010 make run for another port)
 	@$(PYTHON) reflow/bootstrap.py
@@ -29,6 +29,10 @@ backup: ## a dump of the database (FILE=name; else a new one under .reflow/backu
 restore: ## a database made of a dump (FILE=name); it starts as a copy that sends nothing
 	@$(PYTHON) reflow/bootstrap.py
 	@$(VENV) -m reflow.copies restore $(FILE)
+
+screenshots: ## every page, wide and 390 px, into docs/screenshots/
+	@$(PYTHON) reflow/bootstrap.py --browser --font
+	@SCREENSHOTS=docs/screenshots $(VENV) -m pytest -n 2 tests/journeys/test_pages_look.py
 
 check: ## style, types and layers, in seconds
 	@$(PYTHON) reflow/bootstrap.py

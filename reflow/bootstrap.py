@@ -36,6 +36,7 @@ class Stop(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--browser", action="store_true", help="also find or install a Chromium for the browser tests")
+    parser.add_argument("--font", action="store_true", help="also the typeface that pictures of pages are taken in")
     wanted = parser.parse_args()
     try:
         with LOCK.open() as lock:
@@ -43,6 +44,8 @@ def main() -> int:
             install()
             if wanted.browser:
                 provide_chromium()
+            if wanted.font:
+                provide_font()
     except Stop as stop:
         return complain(str(stop))
     except OSError as error:
@@ -152,15 +155,26 @@ def starts(path: str) -> bool:
         return False
 
 
+def apt_install(package: str) -> None:
+    """Where that can be done at all: as root on Debian or Ubuntu."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        succeeds(["apt-get", "update"])
+        succeeds(["apt-get", "install", "-y", "--no-install-recommends", package])
+
+
+def provide_font() -> None:
+    """Never fails: without it pictures are taken in whatever typeface is there."""
+    if not succeeds(["sh", "-c", "fc-list | grep -qi inter"]):
+        apt_install("fonts-inter")
+
+
 def provide_chromium() -> None:
     """Never fails: without a browser the tests that need one are skipped, and say so."""
     if find_chromium():
         return
     print("Installing Chromium for the browser tests (once) ...", flush=True)
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        succeeds(["apt-get", "update"])
-        succeeds(["apt-get", "install", "-y", "--no-install-recommends", "chromium"])
+    apt_install("chromium")
     if not find_chromium():
         succeeds([str(PYTHON), "-m", "playwright", "install", "chromium"])
     if not find_chromium():

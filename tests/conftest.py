@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group as Role
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.utils import timezone
 
 from connectors.models import Connection
@@ -56,6 +58,16 @@ def pytest_collection_finish() -> None:
     """What is there now stays: the collector of garbage need not look through it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def gathered(settings: Any, tmp_path: Path) -> None:
+    """Static files named by hash and compressed, as `make run` and the image serve them."""
+    storage = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = False
+    call_command("collectstatic", interactive=False, verbosity=0)
 
 
 @pytest.fixture

@@ -55,6 +55,18 @@ function confirmSubmit(event) {
   dialog.showModal();
 }
 
+/* Theme: a cookie, so that the server renders the next page in it; without one the system's own ----------------- */
+function chooseTheme(theme) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `theme=${theme}; path=/; max-age=${theme ? 400 * 86400 : 0}; samesite=lax${secure}`;
+  if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
+  document.querySelector("meta[name=color-scheme]").content = theme || "light dark";
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-theme-choice]")) chooseTheme(event.target.value);
+});
+
 /* Number preview: the inputs named starting_position, prefix, suffix and digits of one form ------------------- */
 function previewNumbers(form) {
   const value = (name) => form.elements[name]?.value.trim() ?? "";

@@ -147,9 +147,8 @@ def new_page(chromium: Browser, live_server: Any, settings: Any) -> Iterator[New
     faults, contexts = Faults(), []
 
     def opened(*, width: int = 1440, height: int = 900, **options: Any) -> Page:
-        context = chromium.new_context(
-            base_url=live_server.url, locale="en-GB", viewport={"width": width, "height": height}, **options
-        )
+        options = {"base_url": live_server.url, "locale": "en-GB", **options}
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(10_000)
         faults.watch(context)
         contexts.append(context)

@@ -12,9 +12,9 @@ from invoices.models import Invoice, Pull
 from reflow.processes import wait_until
 from tests.books import Sandbox
 from tests.journeys.conftest import Crew, NewPage
+from tests.journeys.examined import NARROW, faults_of
 from tests.journeys.intacct import QUERY, enter
 from tests.journeys.test_in_the_browser import go_to, push_card, sign_in
-from tests.journeys.test_pages_look import NARROW, faults_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 PAGE_AND_A_BIT = 507  # two pages, of which the reading that is stopped keeps one
