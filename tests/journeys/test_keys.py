@@ -55,6 +55,13 @@ def test_a_list_is_walked_searched_and_left_without_a_mouse(page: Page, three: l
     heading(page, "Invoices")
     press(page, "j", "j", "j", "j", "k")
     expect(page.get_by_role("link", name=three[1].number)).to_be_focused()
+    box = page.get_by_role("checkbox", name=f"Choose {three[1].number}")
+    press(page, "x")
+    expect(box).to_be_checked()
+    press(page, "s")
+    expect(page.get_by_role("dialog")).to_be_hidden()  # nothing is connected
+    press(page, "x")
+    expect(box).not_to_be_checked()
     press(page, "Enter")
     heading(page, three[1].number)
     press(page, "/")

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import override_settings
 from django.utils import timezone
 from playwright.sync_api import Page
 
 from connectors import services as connectors
 from connectors.models import Connection
 from invoices import push as worker
-from invoices import services
+from invoices import services, void_services, voiding
 from invoices.models import Client, Invoice, Item, Push
 from reflow import demo
 from tests.books import Sandbox
@@ -57,8 +58,10 @@ class Tour:
     def all(self) -> Iterator[str]:
         yield from self.door()
         self.sign_in(self.admin)
+        yield self.open("dashboard, nothing yet", "/")
         yield from self.empty_lists()
         demo.load(now=timezone.now())
+        yield self.open("dashboard, being set up", "/")
         yield from self.lists()
         yield from self.editors()
         yield from self.connector()
@@ -67,10 +70,14 @@ class Tour:
         yield from self.connector_in_trouble()
         yield from self.incrementors()
         yield from self.invoices()
+        yield from self.voiding()
+        yield from self.mails()
         yield from self.failures()
+        yield self.open("dashboard", "/")
         yield self.open("invoices in all states", "/invoices/")
         yield self.open("no such page", "/invoices/999999/")
         self.sign_in(self.viewer)
+        yield self.open("dashboard as a viewer", "/")
         yield self.open("list as a viewer", "/invoices/?status=DRAFT")
         yield self.open("draft as a viewer", f"/invoices/{draft().pk}/")
         yield self.open("not open to a viewer", "/settings/connector/")
@@ -96,6 +103,15 @@ class Tour:
         yield self.open("invoices", "/invoices/")
         self.page.get_by_text("Columns", exact=True).click()
         yield "invoices, columns"
+        self.open("", "/invoices/")
+        self.page.locator(".filters summary").click()
+        yield "invoices, filters"
+        self.open("", "/invoices/?status=APPROVED")
+        for row in (1, 2, 4):
+            self.page.locator("[data-select]").nth(row).check()
+        yield "invoices, selected"
+        self.page.keyboard.press("Shift+?")
+        yield "keyboard shortcuts"
         yield self.open("invoices, searched in vain", "/invoices/?q=zzz&status=SENT")
         for plural in ("clients", "items", "properties"):
             yield self.open(plural, f"/{plural}/")
@@ -163,6 +179,8 @@ class Tour:
 
     def invoices(self) -> Iterator[str]:
         yield self.open("draft", f"/invoices/{draft().pk}/")
+        self.page.get_by_text("More", exact=True).click()
+        yield "draft, more"
         self.page.get_by_text("Discard this draft").click()
         self.page.get_by_label("Reason").fill("Raised twice.")
         self.press("Discard draft")
@@ -178,6 +196,31 @@ class Tour:
         sent = self.queue(approved())
         worker.work(sent.pk)
         yield self.open("sent", f"/invoices/{sent.invoice_id}/")
+
+    def voiding(self) -> Iterator[str]:
+        sent = Invoice.objects.filter(status=Invoice.Status.SENT, pushes__state=Push.State.SENT)[0]
+        yield self.open("void in Sage", f"/invoices/{sent.pk}/void/")
+        self.press("Void in Sage")
+        yield "void in Sage with errors"
+        yield self.open("no void from here", f"/invoices/{approved().pk}/void/")
+        asked = void_services.request_void(
+            invoice_id=sent.pk, reason="Billed to the wrong client.", actor=self.admin, now=timezone.now()
+        )
+        yield self.open("voiding", f"/invoices/{sent.pk}/")
+        voiding.work(asked.pk)
+        yield self.open("voided", f"/invoices/{sent.pk}/")
+
+    def mails(self) -> Iterator[str]:
+        sent = self.queue(approved())
+        worker.work(sent.pk)
+        address = f"/invoices/{sent.invoice_id}/mail/"
+        yield self.open("e-mail, not set up", address)
+        with override_settings(MAIL_IS_SET_UP=True):
+            yield self.open("e-mail", address)
+            self.page.get_by_label("To", exact=True).fill("nobody")
+            self.press("Send e-mail")
+            yield "e-mail with errors"
+            yield self.open("sent, not e-mailed", f"/invoices/{sent.invoice_id}/")
 
     def failures(self) -> Iterator[str]:
         archived = "The ledger account is archived."
