@@ -125,6 +125,15 @@ class Tour:
         yield self.open("client", f"/clients/{Client.objects.all()[0].pk}/")
         yield self.open("company", "/settings/company/")
         yield self.open("new invoice", "/invoices/new/")
+        client = self.page.get_by_label("Client", exact=True)
+        client.press_sequentially("king")
+        self.page.locator("#choices-list [role=option]").first.wait_for()
+        yield "new invoice, choosing a client"
+        client.fill("Northgate Motors")
+        self.page.get_by_role("option", name="Create").click()
+        self.page.get_by_role("dialog", name="New client").wait_for()
+        yield "new invoice, creating a client"
+        self.open("", "/invoices/new/")
         self.page.get_by_label("Quantity").first.fill("many")
         self.page.get_by_label("Price").first.fill("-5")
         with self.page.expect_event("load"):
