@@ -7,7 +7,11 @@ from sandbox.store import Store
 
 API_PREFIX = "/accounting/v3.1"
 SCHEMAS = (grants.SCHEMA, *books.SCHEMAS, conditions.SCHEMA, replays.SCHEMA)
-SETTINGS = {"search": ("substring", "prefix", "exact", "off", "none"), "remember_refusals": (False, True)}
+SETTINGS = {
+    "search": ("substring", "prefix", "exact", "off", "none"),
+    "remember_refusals": (False, True),
+    "lag": (0,),  # seconds for which lists do not show a new invoice; Intacct's queries lag with them
+}
 open_books = books.open_books
 
 
@@ -21,4 +25,5 @@ def platform(store: Store) -> Platform:
         answers=FAULT_ANSWERS,
         deeds={"expired": held.expire_access, "revoked": held.revoke_all},
         settings=SETTINGS,
+        counts=frozenset({"lag"}),
     )

@@ -190,7 +190,7 @@ def test_clearing_puts_the_settings_back(client: Visitor) -> None:
     shown = requests.get(f"{client.url}/_faults", timeout=10).json()
     assert shown["faults"] == [{"kind": "busy", "on": "/accounting/v3.1", "times": 3}]
     cleared = requests.delete(f"{client.url}/_faults", timeout=10).json()
-    assert cleared == {"faults": [], "settings": {"search": "substring", "remember_refusals": False}}
+    assert cleared == {"faults": [], "settings": {"search": "substring", "remember_refusals": False, "lag": 0}}
 
 
 def test_the_journal_tells_what_arrived_in_order(client: Visitor) -> None:

@@ -1,0 +1,164 @@
+"""`N=500 SEED=1 python -m tests.chaos`: starts everything, drives and hurts it by seed, and compares both sides."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from reflow.processes import ProcessFailed
+from reflow.servers import place_of_nobody
+from tests.books import Sandbox
+from tests.chaos import plan, reader, report
+from tests.chaos.monkey import Monkey
+from tests.chaos.people import STAFF, Admin, People
+from tests.chaos.reader import Ours, Theirs
+from tests.chaos.report import say
+from tests.chaos.stack import Stack
+from tests.servers import PREFIX
+
+LEASE = 40  # seconds, as Reflow has it
+PLATFORMS = ("accounting", "intacct")
+EVERY = 2  # seconds between two lines that tell how far it is
+SECONDS = 1200  # for all people to have sent everything
+DRAIN = 1500  # seconds at real clocks, and not less than the 90 that token leases may take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the environment asks for."""
+
+    n: int
+    seed: int
+    platform: str
+    divisor: int
+
+    @classmethod
+    def read(cls) -> "Asked":
+        platform = os.environ.get("PLATFORM") or PLATFORMS[0]
+        if platform not in PLATFORMS:
+            raise SystemExit(f"PLATFORM is one of: {', '.join(PLATFORMS)}")
+        n, seed, divisor = (int(os.environ.get(name) or given) for name, given in DEFAULTS.items())
+        return cls(n=n, seed=seed, platform=platform, divisor=divisor)
+
+
+DEFAULTS = {"N": 500, "SEED": 1, "CLOCK_DIVISOR": 20}
+
+
+class Run:
+    """One run in a directory of its own, from its opening to what the reader finds."""
+
+    def __init__(self, asked: Asked, home: Path) -> None:
+        self.asked = asked
+        self.plan = plan.draw(asked.n, asked.seed, lease=LEASE / asked.divisor)
+        self.stack = Stack(home, clock_divisor=asked.divisor)
+        self.began = time.monotonic()
+        self.told = 0.0
+
+    def open(self) -> None:
+        asked, stack = self.asked, self.stack
+        stack.start_servers()
+        stack.run("manage", "migrate", "--no-input", "--verbosity", "0")
+        stack.start_programs()
+        stack.run("tests.chaos.opening", asked.platform, stack.sage, str(self.plan.clients))
+        stack.wait()
+        self.ours, self.theirs = Ours(stack.database_url), Theirs(stack.sage, asked.platform)
+        self.admin = Admin(stack.url, stack.sage, asked.platform)
+        clients = [row["id"] for row in self.ours.ask("SELECT id FROM invoices_client ORDER BY id")]
+        self.people = People(stack.url, self.ours, clients)
+        faults = list(self.plan.faults)
+        self.monkey = Monkey(stack, Sandbox(stack.sage), self.admin, asked.platform, faults)
+
+    def drive(self) -> None:
+        threads = self.people.begin(self.plan.orders, STAFF)
+        deadline = time.monotonic() + SECONDS
+        try:
+            while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
+                self.monkey.tick(self.people.clicked)
+                self._tend()
+            self._until(lambda: not self.monkey.left and not self.stack.frozen, 30)
+            self._until(lambda: not self.ours.in_the_queue(), 10)  # what is armed still meets what waits
+        finally:
+            self.people.stopped.set()
+        self.monkey.stop()
+
+    def drain(self) -> None:
+        """No more faults: everything that is under way comes to its end, by itself."""
+        self._until(self._is_still, max(DRAIN / self.asked.divisor, 90))
+
+    def _is_still(self) -> bool:
+        states = self.ours.states()
+        moving = sum(states[name] for name in ("READY", "SENDING", "UNKNOWN"))
+        return not moving and self.stack.proxy.is_quiet and not self.ours.unread_numbers()
+
+    def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not done() and time.monotonic() < deadline:
+            self.monkey.tick(self.people.clicked)
+            self._tend()
+
+    def _tend(self) -> None:
+        self.stack.tend()
+        time.sleep(0.05)
+        if time.monotonic() - self.told >= EVERY:
+            self.told = time.monotonic()
+            self._tell()
+            if self.ours.connection_state() == "RECONNECT":
+                self._authorise_again()
+
+    def _authorise_again(self) -> None:
+        try:
+            self.admin.authorise_again()
+        except (requests.RequestException, KeyError, TypeError) as error:
+            say(f"  authorising again failed for now: {error!r}")
+
+    def _tell(self) -> None:
+        states = self.ours.states()
+        words = ", ".join(f"{n} {state.lower()}" for state, n in sorted(states.items()))
+        took, left = time.monotonic() - self.began, len(self.monkey.left)
+        say(f"{took:6.0f} s  {self.people.done} of {self.asked.n} clicked; {words}; {left} faults left")
+
+
+def main() -> int:
+    asked = Asked.read()
+    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}chaos-"))
+    run = Run(asked, home)
+    report.tell_plan(run.plan, asked.platform, asked.divisor)
+    good = False
+    try:
+        good = _run(run)
+    except ProcessFailed as failed:
+        say(str(failed))
+    finally:
+        run.stack.stop()
+        if good:
+            for place in (home, place_of_nobody(home / "postgres")):
+                shutil.rmtree(place, ignore_errors=True)
+        else:
+            say(f"\nFailed: N={asked.n} SEED={asked.seed} PLATFORM={asked.platform}. Logs and data are in {home}")
+    return 0 if good else 1
+
+
+def _run(run: Run) -> bool:
+    run.open()
+    run.drive()
+    run.drain()
+    sides = reader.read(run.ours, run.theirs)
+    found = reader.compare(sides, run.asked.n, run.asked.platform)
+    report.tell_faults(run.monkey.given, run.stack.proxy.given, sides)
+    report.tell_times(sides)
+    say(f"Authorised again {run.admin.authorised} times; processes started again {run.stack.restarts} times.")
+    report.tell_findings(found, sides)
+    for trouble in run.people.trouble:
+        say(f"  people: {trouble}")
+    say(f"Took {time.monotonic() - run.began:.0f} s.")
+    return found.is_clean and not run.people.trouble
+
+
+if __name__ == "__main__":
+    sys.exit(main())

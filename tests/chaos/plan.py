@@ -1,0 +1,187 @@
+"""What will happen, decided beforehand by one seed: the invoices, how people click, and every fault in its order."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+WORKERS = 3
+CLIENT_EVERY = 8  # invoices; clients come up along the way, so that faults meet their creation too
+
+
+class Kind(StrEnum):
+    """A fault, in the words of the report."""
+
+    WORKER_KILLED = "worker killed (kill -9)"
+    ALL_KILLED_BEFORE = "all workers killed, the request still on its way"
+    ALL_KILLED_AFTER = "all workers killed, the answer on its way"
+    FROZEN = "workers frozen past their lease"
+    FROZEN_AT_IT = "workers frozen past their lease, the answer on its way"
+    BROKER_WIPED = "broker wiped (FLUSHALL)"
+    BROKER_KILLED = "broker killed and restarted"
+    POSTGRES = "Postgres restarted at once"
+    BEAT_KILLED = "beat killed"
+    WEB_KILLED = "web killed"
+    REFUSED = "connection cut at once"
+    HALF = "request cut in the middle"
+    UNANSWERED = "request forwarded, answer cut off"
+    SHORT = "answer cut after some bytes"
+    DRIP = "answer drips"
+    LATE_REQUEST = "request delayed"
+    LATE_ANSWER = "answer delayed"
+    ERROR_AFTER = "500 after commit"
+    ERROR_BEFORE = "500 before commit"
+    GARBAGE = "200 with HTML, committed"
+    LATE_COMMIT = "commit after our deadline"
+    BUSY = "429 with Retry-After"
+    AWAY = "503"
+    EXPIRED = "tokens expired"
+    LAG = "lists lag behind"
+    SYNC = "Sync now pressed"
+
+
+KILLED = frozenset({Kind.WORKER_KILLED, Kind.ALL_KILLED_BEFORE, Kind.ALL_KILLED_AFTER})
+PROCESSES = KILLED | {
+    Kind.FROZEN,
+    Kind.FROZEN_AT_IT,
+    Kind.BROKER_WIPED,
+    Kind.BROKER_KILLED,
+    Kind.POSTGRES,
+    Kind.BEAT_KILLED,
+    Kind.WEB_KILLED,
+}
+WHILE_AT_IT = frozenset({Kind.ALL_KILLED_BEFORE, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT})
+# One of these for so many invoices, and at least one at all.
+EVERY = {
+    Kind.WORKER_KILLED: 25,
+    Kind.ALL_KILLED_BEFORE: 125,
+    Kind.ALL_KILLED_AFTER: 100,
+    Kind.FROZEN: 100,
+    Kind.FROZEN_AT_IT: 60,
+    Kind.BROKER_WIPED: 50,
+    Kind.BROKER_KILLED: 170,
+    Kind.POSTGRES: 100,
+    Kind.BEAT_KILLED: 100,
+    Kind.WEB_KILLED: 125,
+    Kind.EXPIRED: 60,
+    Kind.LAG: 60,
+    Kind.SYNC: 40,
+}
+ON_THE_LINE = (
+    Kind.REFUSED,
+    Kind.HALF,
+    Kind.UNANSWERED,
+    Kind.UNANSWERED,
+    Kind.SHORT,
+    Kind.DRIP,
+    Kind.LATE_REQUEST,
+    Kind.LATE_REQUEST,
+    Kind.LATE_ANSWER,
+)
+AT_SAGE = (Kind.ERROR_AFTER, Kind.ERROR_BEFORE, Kind.GARBAGE, Kind.LATE_COMMIT, Kind.BUSY, Kind.AWAY)
+TARGETS = ("create", "create", "create", "create", "client", "token", "read")
+LINE_EVERY, SAGE_EVERY = 6, 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One invoice, and how its people go about it: how often Send is clicked, and in how many tabs at once."""
+
+    n: int
+    client: int
+    lines: tuple[tuple[str, str], ...]
+    approved_first: bool
+    clicks: int
+    tabs: int
+    htmx: bool
+    clicked_again_later: bool
+
+    @property
+    def reference(self) -> str:
+        return f"CHAOS-{self.n:05}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """`after` so many invoices were sent by a click; `amount` is seconds, or bytes of an answer."""
+
+    after: int
+    kind: Kind
+    target: str = ""
+    amount: float = 0.0
+    workers: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        more = [self.target and f"on {self.target}", self.amount and f"{self.amount:g}", *map(str, self.workers)]
+        return (
+            f"after {self.after:>4}: {self.kind.value} {' '.join(filter(None, map(str, filter(None, more))))}".rstrip()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    seed: int
+    orders: tuple[Order, ...]
+    faults: tuple[Fault, ...]
+
+    @property
+    def clients(self) -> int:
+        return max(order.client for order in self.orders) + 1
+
+
+def draw(n: int, seed: int, *, lease: float, kinds: Sequence[Kind] = ()) -> Plan:
+    """The plan of a seed; `lease` in seconds, as a freeze is to outlast it. With `kinds` only faults of these."""
+    dice = Random(seed)  # noqa: S311  # a story that can be told again, not a secret
+    orders = tuple(_order(k, dice) for k in range(n))
+    faults = sorted(_faults(n, dice, lease), key=lambda fault: fault.after)
+    return Plan(seed=seed, orders=orders, faults=tuple(each for each in faults if not kinds or each.kind in kinds))
+
+
+def _order(n: int, dice: Random) -> Order:
+    amounts = [(str(dice.randint(1, 9)), f"{dice.randint(100, 90000) / 100:.2f}") for _ in range(dice.randint(1, 3))]
+    return Order(
+        n=n,
+        client=dice.randint(0, n // CLIENT_EVERY),
+        lines=tuple(amounts),
+        approved_first=dice.random() < 0.5,
+        clicks=dice.choice((1, 2, 2, 3)),
+        tabs=dice.choice((1, 1, 2)),
+        htmx=dice.random() < 0.3,
+        clicked_again_later=dice.random() < 0.2,
+    )
+
+
+def _faults(n: int, dice: Random, lease: float) -> Iterator[Fault]:
+    for kind, every in EVERY.items():
+        yield from (_one(kind, n, dice, lease) for _ in range(max(1, round(n / every))))
+    for kinds, every in ((ON_THE_LINE, LINE_EVERY), (AT_SAGE, SAGE_EVERY)):
+        count = max(1, math.ceil(n / every))
+        yield from (_one(kinds[k % len(kinds)], n, dice, lease) for k in range(count))
+
+
+def _one(kind: Kind, n: int, dice: Random, lease: float) -> Fault:
+    some = tuple(sorted(dice.sample(range(WORKERS), dice.randint(1, WORKERS - 1))))
+    return Fault(
+        after=dice.randint(1, n),
+        kind=kind,
+        target=dice.choice(TARGETS) if kind in (*ON_THE_LINE, *AT_SAGE) else "",
+        amount=_amount(kind, dice, lease),
+        workers=some[:1] if kind is Kind.WORKER_KILLED else some if "frozen" in kind.value else (),
+    )
+
+
+def _amount(kind: Kind, dice: Random, lease: float) -> float:
+    """Delays lie on both sides of our deadline, which is 25/40 of the lease."""
+    drawn = dice.random()
+    if kind in (Kind.FROZEN, Kind.FROZEN_AT_IT):
+        return round(lease * (1.2 + drawn), 2)
+    if kind in (Kind.LATE_REQUEST, Kind.LATE_ANSWER):
+        return round(lease * (0.1 + 3 * drawn), 2)
+    if kind is Kind.LATE_COMMIT:
+        return round(lease * (0.7 + 2 * drawn), 2)
+    if kind is Kind.LAG:
+        return max(1, round(lease * 3 * drawn))
+    if kind is Kind.BUSY:
+        return dice.randint(5, 40)
+    return float(dice.randint(1, 400)) if kind is Kind.SHORT else 0.0
