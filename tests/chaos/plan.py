@@ -1,8 +1,8 @@
 """What will happen, decided beforehand by one seed: the invoices, how people click, and every fault in its order."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
@@ -52,7 +52,7 @@ PROCESSES = KILLED | {
     Kind.WEB_KILLED,
 }
 WHILE_AT_IT = frozenset({Kind.ALL_KILLED_BEFORE, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT})
-# One of these for so many invoices, and at least one at all.
+# One of these for so many invoices; for fewer, one at times.
 EVERY = {
     Kind.WORKER_KILLED: 25,
     Kind.ALL_KILLED_BEFORE: 125,
@@ -82,6 +82,18 @@ ON_THE_LINE = (
 AT_SAGE = (Kind.ERROR_AFTER, Kind.ERROR_BEFORE, Kind.GARBAGE, Kind.LATE_COMMIT, Kind.BUSY, Kind.AWAY)
 TARGETS = ("create", "create", "create", "create", "client", "token", "read")
 LINE_EVERY, SAGE_EVERY = 6, 9
+# What is measured at real clocks; more invoices apart than people let wait.
+MEASURED = (
+    Kind.HALF,
+    Kind.WORKER_KILLED,
+    Kind.BROKER_WIPED,
+    Kind.POSTGRES,
+    Kind.UNANSWERED,
+    Kind.ALL_KILLED_AFTER,
+    Kind.BROKER_KILLED,
+    Kind.FROZEN_AT_IT,
+)
+APART = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +142,19 @@ class Plan:
         return max(order.client for order in self.orders) + 1
 
 
-def draw(n: int, seed: int, *, lease: float, kinds: Sequence[Kind] = ()) -> Plan:
-    """The plan of a seed; `lease` in seconds, as a freeze is to outlast it. With `kinds` only faults of these."""
+def draw(n: int, seed: int, *, lease: float) -> Plan:
+    """The plan of a seed; `lease` in seconds, as a freeze is to outlast it."""
     dice = Random(seed)  # noqa: S311  # a story that can be told again, not a secret
     orders = tuple(_order(k, dice) for k in range(n))
-    faults = sorted(_faults(n, dice, lease), key=lambda fault: fault.after)
-    return Plan(seed=seed, orders=orders, faults=tuple(each for each in faults if not kinds or each.kind in kinds))
+    return Plan(seed=seed, orders=orders, faults=tuple(sorted(_faults(n, dice, lease), key=lambda each: each.after)))
+
+
+def recovery(seed: int, *, lease: float) -> Plan:
+    """One fault at a time, each with enough invoices behind it that its recovery is over before the next."""
+    dice = Random(seed)  # noqa: S311
+    orders = tuple(_order(k, dice) for k in range(APART * (len(MEASURED) + 1)))
+    faults = [replace(_one(kind, 1, dice, lease), after=APART * k) for k, kind in enumerate(MEASURED, start=1)]
+    return Plan(seed=seed, orders=orders, faults=tuple(replace(each, target="create") for each in faults))
 
 
 def _order(n: int, dice: Random) -> Order:
@@ -154,7 +173,8 @@ def _order(n: int, dice: Random) -> Order:
 
 def _faults(n: int, dice: Random, lease: float) -> Iterator[Fault]:
     for kind, every in EVERY.items():
-        yield from (_one(kind, n, dice, lease) for _ in range(max(1, round(n / every))))
+        count = n // every + (dice.random() < n % every / every)
+        yield from (_one(kind, n, dice, lease) for _ in range(count))
     for kinds, every in ((ON_THE_LINE, LINE_EVERY), (AT_SAGE, SAGE_EVERY)):
         count = max(1, math.ceil(n / every))
         yield from (_one(kinds[k % len(kinds)], n, dice, lease) for k in range(count))

@@ -15,6 +15,7 @@ CHUNK = 65536
 METHODS = (b"GET ", b"POST ", b"PUT ", b"DELETE ", b"PATCH ")
 RESET = struct.pack("ii", 1, 0)  # no lingering: the other side sees a reset
 DRIP_SECONDS = 0.02
+PATIENCE = 150  # for an answer that nobody waits for any more
 BEFORE = frozenset({Kind.LATE_REQUEST, Kind.ALL_KILLED_BEFORE})
 AFTER = frozenset({Kind.LATE_ANSWER, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT})
 Target = Callable[[str, str], bool]
@@ -61,15 +62,30 @@ class Proxy:
     _toxics: list[Toxic] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _delayed: int = 0
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _serving: set[asyncio.Task[None] | None] = field(default_factory=set)
+    _ready: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread = field(init=False)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
+    _stopped: asyncio.Event = field(init=False)
 
     def start(self) -> None:
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), name="proxy", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    async def _listen(self) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
-        threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True).start()
+        self._ready.set()
+        await self._stopped.wait()
+        server.close()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        """Cuts whatever is on its way."""
+        if self._ready.is_set():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join()
 
     def arm(self, toxic: Toxic) -> None:
         with self._lock:
@@ -93,6 +109,14 @@ class Proxy:
             return toxic
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._serving.add(task)  # the loop itself keeps no hold on it
+        try:
+            await self._pass_through(reader, writer)
+        finally:
+            self._serving.discard(task)
+
+    async def _pass_through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._take(lambda toxic: toxic.kind is Kind.REFUSED):
             Passage(writer, writer).cut()
             return
@@ -107,8 +131,8 @@ class Proxy:
             await self._carry_requests(reader, passage)
             if sage.can_write_eof():
                 sage.write_eof()
-            await back
-        except OSError:
+            await asyncio.wait_for(back, PATIENCE)
+        except (OSError, TimeoutError):
             back.cancel()
         finally:
             writer.close()

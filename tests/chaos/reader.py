@@ -36,6 +36,10 @@ NUMBERS = (
     "SELECT value, text, outcome, reason, holder::text AS holder FROM incrementors_number WHERE group_id = 'INVOICES'"
 )
 COUNTER = "SELECT next_value FROM incrementors_group WHERE key = 'INVOICES'"
+UNKNOWN = """
+SELECT extract(epoch FROM resolved_at - started_at) AS seconds FROM invoices_pushattempt
+WHERE outcome IN ('FOUND', 'ABSENT')
+"""
 KEYS = "SELECT DISTINCT key FROM invoices_pushattempt"
 HOLDERS = "SELECT uuid::text AS uuid, number FROM invoices_invoice WHERE origin = 'OWN'"
 
@@ -168,6 +172,7 @@ class Sides:
     keys: frozenset[str]
     calls: Sequence[Call]
     clients: Counter[str]
+    unknown: Sequence[float]
 
 
 def read(ours: Ours, theirs: Theirs) -> Sides:
@@ -182,6 +187,7 @@ def read(ours: Ours, theirs: Theirs) -> Sides:
         keys=frozenset(row["key"] for row in ours.ask(KEYS)),
         calls=theirs.creating_calls(),
         clients=theirs.clients(),
+        unknown=[float(row["seconds"]) for row in ours.ask(UNKNOWN)],
     )
 
 

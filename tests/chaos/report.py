@@ -25,8 +25,7 @@ def tell_plan(plan: Plan, platform: str, divisor: int) -> None:
         say(f"  {fault}")
 
 
-def tell_faults(given: Sequence[Given], on_the_line: dict[Kind, int], sides: Sides) -> None:
-    times = recoveries(given, sides)
+def tell_faults(given: Sequence[Given], on_the_line: dict[Kind, int], times: dict[Kind, list[float]]) -> None:
     say(f"\n{'fault':<{WIDTH}}{'given':>6}   first document after, s (median, longest)")
     for kind in Kind:
         count = sum(each.kind is kind for each in given) or on_the_line.get(kind, 0)
@@ -47,10 +46,12 @@ def recoveries(given: Sequence[Given], sides: Sides) -> dict[Kind, list[float]]:
 
 
 def tell_times(sides: Sides) -> None:
-    took = sorted((row["sent_at"] - row["requested_at"]).total_seconds() for row in sides.invoices if row["sent_at"])
-    if len(took) > 1:
-        cuts = quantiles(took, n=100, method="inclusive")
-        say(f"\nFrom Send to Sent: p50 {cuts[49]:.1f} s, p99 {cuts[98]:.1f} s, longest {took[-1]:.1f} s.")
+    took = [(row["sent_at"] - row["requested_at"]).total_seconds() for row in sides.invoices if row["sent_at"]]
+    say("")
+    for what, times in (("From Send to Sent", took), ("Unknown outcomes settled after", sides.unknown)):
+        if len(times) > 1:
+            cuts = quantiles(times, n=100, method="inclusive")
+            say(f"{what}: p50 {cuts[49]:.1f} s, p99 {cuts[98]:.1f} s, longest {max(times):.1f} s ({len(times)}).")
 
 
 def tell_findings(found: Findings, sides: Sides) -> None:
