@@ -244,7 +244,8 @@ def _later(push: Push, attempt: PushAttempt, error: PlatformError, now: datetime
     push.state, push.due_at = Push.State.READY, now
     if not (split or isinstance(error, Reconnect)):
         push.due_at = now + _wait(push, error)
-        connectors.pause(push.connection, until=push.due_at)
+        if not (isinstance(error, TryLater) and error.alone):
+            connectors.pause(push.connection, until=push.due_at)
     push.save()
 
 

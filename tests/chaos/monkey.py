@@ -83,6 +83,8 @@ class Monkey:
         self.given.append(Given(kind=kind, at=datetime.now(UTC)))
 
     def _give(self, fault: Fault) -> None:
+        if fault.target == "token":  # or it would meet nothing
+            self.sandbox.fault(EXPIRED[self.platform])
         if fault.kind in WHILE_AT_IT:
             self._arm(fault, "create", HOLD_SECONDS)
         elif fault.kind in ON_THE_LINE:

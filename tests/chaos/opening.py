@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group as Role  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from connectors.services import set_sync_settings  # noqa: E402
 from invoices.models import Client  # noqa: E402
 from tests.books import Sandbox  # noqa: E402
 from tests.chaos.people import ADMIN, PASSWORD, STAFF  # noqa: E402
@@ -26,11 +27,13 @@ def main(platform: str, sage: str, clients: int) -> None:
     for name, role in PEOPLE.items():
         people[name].groups.add(Role.objects.get(name=role))
     for n in range(clients):
-        Client.objects.create(name=f"Client {n} of Chaos Ltd", reference=f"C{n}", country="GB", terms_days=30)
+        reference = f"C{n}" if n % 2 else ""  # without one only its name tells Sage's copies apart
+        Client.objects.create(name=f"Client {n} of Chaos Ltd", reference=reference, terms_days=30)
     from tests import conftest  # changes how passwords are kept, so not before the people are there
 
     connect = conftest.authorise_intacct if platform == "intacct" else conftest.authorise
-    connect(Sandbox(sage), people[ADMIN], timezone.now())
+    connected = connect(Sandbox(sage), people[ADMIN], timezone.now())
+    set_sync_settings(connected, {**connected.sync_settings, "direction": "BOTH", "sync_every": "5"})
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     DRIP = "answer drips"
     LATE_REQUEST = "request delayed"
     LATE_ANSWER = "answer delayed"
+    GATEWAY = "504 from a gateway, the request goes on"
     ERROR_AFTER = "500 after commit"
     ERROR_BEFORE = "500 before commit"
     GARBAGE = "200 with HTML, committed"
@@ -66,7 +67,7 @@ EVERY = {
     Kind.WEB_KILLED: 125,
     Kind.EXPIRED: 60,
     Kind.LAG: 60,
-    Kind.SYNC: 40,
+    Kind.SYNC: 15,
 }
 ON_THE_LINE = (
     Kind.REFUSED,
@@ -78,9 +79,10 @@ ON_THE_LINE = (
     Kind.LATE_REQUEST,
     Kind.LATE_REQUEST,
     Kind.LATE_ANSWER,
+    Kind.GATEWAY,
 )
 AT_SAGE = (Kind.ERROR_AFTER, Kind.ERROR_BEFORE, Kind.GARBAGE, Kind.LATE_COMMIT, Kind.BUSY, Kind.AWAY)
-TARGETS = ("create", "create", "create", "create", "client", "token", "read")
+TARGETS = ("create", "create", "create", "create", "client", "client", "token", "read")
 LINE_EVERY, SAGE_EVERY = 6, 9
 # What is measured at real clocks; more invoices apart than people let wait.
 MEASURED = (
@@ -196,7 +198,7 @@ def _amount(kind: Kind, dice: Random, lease: float) -> float:
     drawn = dice.random()
     if kind in (Kind.FROZEN, Kind.FROZEN_AT_IT):
         return round(lease * (1.2 + drawn), 2)
-    if kind in (Kind.LATE_REQUEST, Kind.LATE_ANSWER):
+    if kind in (Kind.LATE_REQUEST, Kind.LATE_ANSWER, Kind.GATEWAY):
         return round(lease * (0.1 + 3 * drawn), 2)
     if kind is Kind.LATE_COMMIT:
         return round(lease * (0.7 + 2 * drawn), 2)

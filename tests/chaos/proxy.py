@@ -13,11 +13,14 @@ from tests.chaos.plan import Kind
 
 CHUNK = 65536
 METHODS = (b"GET ", b"POST ", b"PUT ", b"DELETE ", b"PATCH ")
+GATEWAY = b"<html><h1>504 Gateway Time-out</h1></html>"
+HEAD = b"HTTP/1.1 504 Gateway Time-out\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)  # no lingering: the other side sees a reset
 DRIP_SECONDS = 0.02
 PATIENCE = 150  # for an answer that nobody waits for any more
-BEFORE = frozenset({Kind.LATE_REQUEST, Kind.ALL_KILLED_BEFORE})
+BEFORE = frozenset({Kind.LATE_REQUEST, Kind.GATEWAY, Kind.ALL_KILLED_BEFORE})
 AFTER = frozenset({Kind.LATE_ANSWER, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT})
+LIMITED = frozenset({Kind.UNANSWERED, Kind.SHORT})  # to so many bytes of the answer; 0 are none
 Target = Callable[[str, str], bool]
 
 
@@ -153,8 +156,11 @@ class Proxy:
                 await self._pass(passage.sage, chunk[: len(chunk) // 2])
                 passage.cut()
                 return
-            if passage.toxic and passage.toxic.kind in BEFORE and chunk.startswith(METHODS):
-                await self._delay(passage.toxic)
+            toxic = passage.toxic if chunk.startswith(METHODS) else None
+            if toxic and toxic.kind is Kind.GATEWAY:
+                await self._pass(passage.client, HEAD % len(GATEWAY) + GATEWAY)
+            if toxic and toxic.kind in BEFORE:
+                await self._delay(toxic)
             await self._pass(passage.sage, chunk)
 
     async def _carry_answers(self, answers: asyncio.StreamReader, passage: Passage) -> None:
@@ -162,21 +168,21 @@ class Proxy:
             toxic = passage.toxic
             if toxic and toxic.kind in AFTER and not passage.passed:
                 await self._delay(toxic)
-            if toxic and toxic.kind is Kind.UNANSWERED:
-                passage.cut()
-                return
-            if toxic and toxic.kind is Kind.SHORT:
+            if toxic and toxic.kind in LIMITED:
                 await self._pass(passage.client, chunk[: max(0, int(toxic.amount) - passage.passed)])
                 if passage.passed + len(chunk) >= toxic.amount:
                     passage.cut()
                     return
             elif toxic and toxic.kind is Kind.DRIP:
-                for byte in chunk:
-                    await self._pass(passage.client, bytes([byte]))
-                    await asyncio.sleep(DRIP_SECONDS)
-            else:
+                await self._drip(passage.client, chunk)
+            elif not (toxic and toxic.kind is Kind.GATEWAY):  # which has answered already
                 await self._pass(passage.client, chunk)
             passage.passed += len(chunk)
+
+    async def _drip(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        for byte in data:
+            await self._pass(writer, bytes([byte]))
+            await asyncio.sleep(DRIP_SECONDS)
 
     async def _delay(self, toxic: Toxic) -> None:
         toxic.reached()

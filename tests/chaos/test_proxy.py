@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.chaos.plan import Kind
-from tests.chaos.proxy import Proxy, Toxic
+from tests.chaos.proxy import GATEWAY, Proxy, Toxic
 
 BODY = b"an answer of twenty-eight by"
 CUT = (OSError, http.client.HTTPException)
@@ -114,6 +114,19 @@ def test_a_delayed_request_arrives_though_nobody_waits_for_it_any_more(proxy: Pr
     while not sage.took:
         assert time.monotonic() < deadline, "it never arrived"
     assert proxy.is_quiet
+
+
+def test_a_gateway_answers_at_once_while_the_request_goes_on(proxy: Proxy, sage: Sage) -> None:
+    arm(proxy, Kind.GATEWAY, 0.2)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=3)
+    connection.request("POST", "/sales_invoices", b"x" * 100)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (504, GATEWAY)
+    assert sage.took == []
+    connection.close()
+    deadline = time.monotonic() + 5
+    while not sage.took:
+        assert time.monotonic() < deadline, "it never arrived"
 
 
 def test_whoever_waits_for_a_call_is_told_when_it_is_there(proxy: Proxy) -> None:
