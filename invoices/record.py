@@ -311,7 +311,7 @@ def abandoned(push_id: int, *, now: datetime) -> None:
             _unknown(push, attempt, OutcomeUnknown(attempt.message), now)
         else:
             push.fence += 1
-            _later(push, attempt, TryLater(attempt.message), now)
+            _later(push, attempt, TryLater(attempt.message, alone=True), now)
     log.warning("A worker left it behind: now %s", push.state, extra={"push": push_id})
 
 

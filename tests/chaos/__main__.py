@@ -5,6 +5,7 @@ PLATFORM=intacct takes the other platform; RECOVERY=1 gives one fault at a time 
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -137,6 +138,7 @@ class Run:
 
 def main() -> int:
     asked = Asked.read()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}chaos-"))
     run = Run(asked, home)
     report.tell_plan(run.plan, asked.platform, asked.divisor)
