@@ -87,7 +87,7 @@ class Monkey:
             self.sandbox.fault(EXPIRED[self.platform])
         if fault.kind in WHILE_AT_IT:
             self._arm(fault, "create", HOLD_SECONDS)
-        elif fault.kind in ON_THE_LINE:
+        elif fault.kind in ON_THE_LINE or fault.kind is Kind.VERY_LATE:
             self._arm(fault, fault.target, fault.amount)
         elif fault.kind in AT_SAGE_AS:
             self._order(fault)

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     SHORT = "answer cut after some bytes"
     DRIP = "answer drips"
     LATE_REQUEST = "request delayed"
+    VERY_LATE = "request delayed past its proven absence"
     LATE_ANSWER = "answer delayed"
     GATEWAY = "504 from a gateway, the request goes on"
     ERROR_AFTER = "500 after commit"
@@ -65,6 +66,7 @@ EVERY = {
     Kind.POSTGRES: 100,
     Kind.BEAT_KILLED: 100,
     Kind.WEB_KILLED: 125,
+    Kind.VERY_LATE: 60,
     Kind.EXPIRED: 60,
     Kind.LAG: 60,
     Kind.SYNC: 15,
@@ -84,6 +86,15 @@ ON_THE_LINE = (
 AT_SAGE = (Kind.ERROR_AFTER, Kind.ERROR_BEFORE, Kind.GARBAGE, Kind.LATE_COMMIT, Kind.BUSY, Kind.AWAY)
 TARGETS = ("create", "create", "create", "create", "client", "client", "token", "read")
 LINE_EVERY, SAGE_EVERY = 6, 9
+SPANS = {
+    Kind.FROZEN: (1.2, 2.2),
+    Kind.FROZEN_AT_IT: (1.2, 2.2),
+    Kind.LATE_REQUEST: (0.1, 3.1),
+    Kind.LATE_ANSWER: (0.1, 3.1),
+    Kind.GATEWAY: (0.1, 3.1),
+    Kind.LATE_COMMIT: (0.7, 2.7),
+    Kind.VERY_LATE: (8.2, 10.2),
+}
 # What is measured at real clocks; more invoices apart than people let wait.
 MEASURED = (
     Kind.HALF,
@@ -187,21 +198,18 @@ def _one(kind: Kind, n: int, dice: Random, lease: float) -> Fault:
     return Fault(
         after=dice.randint(1, n),
         kind=kind,
-        target=dice.choice(TARGETS) if kind in (*ON_THE_LINE, *AT_SAGE) else "",
+        target=dice.choice(TARGETS) if kind in (*ON_THE_LINE, *AT_SAGE) else "create" if kind is Kind.VERY_LATE else "",
         amount=_amount(kind, dice, lease),
         workers=some[:1] if kind is Kind.WORKER_KILLED else some if "frozen" in kind.value else (),
     )
 
 
 def _amount(kind: Kind, dice: Random, lease: float) -> float:
-    """Delays lie on both sides of our deadline, which is 25/40 of the lease."""
+    """Seconds from a span of leases: our deadline is 25/40 of one, and absence is proven after eight."""
     drawn = dice.random()
-    if kind in (Kind.FROZEN, Kind.FROZEN_AT_IT):
-        return round(lease * (1.2 + drawn), 2)
-    if kind in (Kind.LATE_REQUEST, Kind.LATE_ANSWER, Kind.GATEWAY):
-        return round(lease * (0.1 + 3 * drawn), 2)
-    if kind is Kind.LATE_COMMIT:
-        return round(lease * (0.7 + 2 * drawn), 2)
+    if kind in SPANS:
+        least, most = SPANS[kind]
+        return round(lease * (least + (most - least) * drawn), 2)
     if kind is Kind.LAG:
         return max(1, round(lease * 3 * drawn))
     if kind is Kind.BUSY:
