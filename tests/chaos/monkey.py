@@ -1,7 +1,7 @@
 """Gives the faults of the plan when their time has come, and keeps the time of each."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +52,8 @@ class Given:
 
 @dataclass(slots=True)
 class Monkey:
+    """Holds what is left of the plan, and does what the proxy alone cannot."""
+
     stack: Stack
     sandbox: Sandbox
     admin: Admin
@@ -151,7 +153,3 @@ class Monkey:
             except requests.RequestException:
                 return
         self._note(fault.kind)
-
-
-def counted(given: Sequence[Given]) -> dict[Kind, int]:
-    return {kind: sum(each.kind is kind for each in given) for kind in Kind}

@@ -43,8 +43,10 @@ class Kind(StrEnum):
     SYNC = "Sync now pressed"
 
 
-KILLED = frozenset({Kind.WORKER_KILLED, Kind.ALL_KILLED_BEFORE, Kind.ALL_KILLED_AFTER})
-PROCESSES = KILLED | {
+PROCESSES = {
+    Kind.WORKER_KILLED,
+    Kind.ALL_KILLED_BEFORE,
+    Kind.ALL_KILLED_AFTER,
     Kind.FROZEN,
     Kind.FROZEN_AT_IT,
     Kind.BROKER_WIPED,
