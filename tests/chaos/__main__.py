@@ -76,12 +76,11 @@ class Run:
         stack.start_servers()
         stack.run("manage", "migrate", "--no-input", "--verbosity", "0")
         stack.start_programs()
-        stack.run("tests.chaos.opening", asked.platform, stack.sage, str(self.plan.clients))
+        stack.run("tests.chaos.opening", asked.platform, stack.sage, str(self.plan.clients), str(self.plan.items))
         stack.wait()
         self.ours, self.theirs = Ours(stack.database_url), Theirs(stack.sage, asked.platform)
         self.admin = Admin(stack.url, stack.sage, asked.platform)
-        clients = [row["id"] for row in self.ours.ask("SELECT id FROM invoices_client ORDER BY id")]
-        self.people = People(stack.url, self.ours, clients)
+        self.people = People(stack.url, self.ours, self.ours.clients(), self.ours.items())
         faults = list(self.plan.faults)
         self.monkey = Monkey(stack, Sandbox(stack.sage), self.admin, asked.platform, faults)
 

@@ -19,7 +19,7 @@ ACCOUNTING, INTACCT = "/accounting/v3.1", "/intacct/ia/api/v1"
 PATHS = {
     "accounting": {
         "create": tuple(ACCOUNTING + path for path in ACCOUNTING_CREATES),
-        "client": (f"{ACCOUNTING}/contacts",),
+        "client": (f"{ACCOUNTING}/contacts", f"{ACCOUNTING}/products", f"{ACCOUNTING}/services"),
         "token": ("/accounting/token",),
     },
     "intacct": {

@@ -66,6 +66,7 @@ class People:
     url: str
     ours: Ours
     clients: Sequence[int]
+    items: Sequence[int]
     clicked: int = 0
     done: int = 0
     trouble: list[str] = field(default_factory=list)
@@ -116,7 +117,7 @@ class People:
         def saved() -> bool:
             found.extend(self.ours.with_reference(order.reference))
             if not found:
-                answer = tab.post("/invoices/new/", _form(order, self.clients[order.client]))
+                answer = tab.post("/invoices/new/", _form(order, self.clients[order.client], self.items))
                 found.extend(map(int, re.findall(r"/invoices/(\d+)/", answer.headers.get("Location", ""))))
             return bool(found)
 
@@ -136,11 +137,12 @@ class People:
         tabs[0].until(taken)
 
 
-def _form(order: Order, client: int) -> dict[str, str]:
+def _form(order: Order, client: int, items: Sequence[int]) -> dict[str, str]:
     lines = {
         f"lines-{k}-{name}": value
-        for k, (quantity, price) in enumerate(order.lines)
+        for k, (quantity, price, item) in enumerate(order.lines)
         for name, value in (
+            ("item", str(items[item])),
             ("description", f"Work {k + 1} of {order.reference}"),
             ("quantity", quantity),
             ("unit_price", price),

@@ -7,7 +7,7 @@ from enum import StrEnum
 from random import Random
 
 WORKERS = 3
-CLIENT_EVERY = 8  # invoices; clients come up along the way, so that faults meet their creation too
+CLIENT_EVERY = ITEM_EVERY = 8  # invoices; they come up along the way, so that faults meet their creation too
 
 
 class Kind(StrEnum):
@@ -117,7 +117,8 @@ class Order:
 
     n: int
     client: int
-    lines: tuple[tuple[str, str], ...]
+    lines: tuple[tuple[str, str, int], ...]
+    """Quantity, price and item of each."""
     approved_first: bool
     clicks: int
     tabs: int
@@ -156,6 +157,10 @@ class Plan:
     def clients(self) -> int:
         return max(order.client for order in self.orders) + 1
 
+    @property
+    def items(self) -> int:
+        return max(item for order in self.orders for _, _, item in order.lines) + 1
+
 
 def draw(n: int, seed: int, *, lease: float) -> Plan:
     """The plan of a seed; `lease` in seconds, as a freeze is to outlast it."""
@@ -173,11 +178,14 @@ def recovery(seed: int, *, lease: float) -> Plan:
 
 
 def _order(n: int, dice: Random) -> Order:
-    amounts = [(str(dice.randint(1, 9)), f"{dice.randint(100, 90000) / 100:.2f}") for _ in range(dice.randint(1, 3))]
+    lines = [
+        (str(dice.randint(1, 9)), f"{dice.randint(100, 90000) / 100:.2f}", dice.randint(0, n // ITEM_EVERY))
+        for _ in range(dice.randint(1, 3))
+    ]
     return Order(
         n=n,
         client=dice.randint(0, n // CLIENT_EVERY),
-        lines=tuple(amounts),
+        lines=tuple(lines),
         approved_first=dice.random() < 0.5,
         clicks=dice.choice((1, 2, 2, 3)),
         tabs=dice.choice((1, 1, 2)),

@@ -71,6 +71,12 @@ class Ours:
             rows: list[Row] = cursor.fetchall()
             return rows
 
+    def clients(self) -> list[int]:
+        return [row["id"] for row in self.ask("SELECT id FROM invoices_client ORDER BY id")]
+
+    def items(self) -> list[int]:
+        return [row["id"] for row in self.ask("SELECT id FROM invoices_item ORDER BY id")]
+
     def in_the_queue(self) -> int:
         return int(self.ask("SELECT count(*) AS n FROM invoices_push WHERE state IN ('READY', 'SENDING')")[0]["n"])
 
@@ -122,10 +128,13 @@ class Theirs:
             return [_from_intacct(row) for row in self.sandbox.intacct()["invoices"]]
         return [_from_accounting(row) for row in self.sandbox.business()["invoices"]]
 
-    def clients(self) -> Counter[str]:
-        """How many there are of each name of ours."""
-        rows = self.sandbox.intacct()["customers"] if self.platform == "intacct" else self.sandbox.contacts()
-        return Counter(row["name"] for row in rows if "Chaos" in row["name"])
+    def registers(self) -> Counter[str]:
+        """How many there are of each client and item of ours."""
+        if self.platform == "intacct":
+            return Counter(row["name"] for row in self.sandbox.intacct()["customers"] if "Chaos" in row["name"])
+        books = self.sandbox.business()
+        items = Counter(row["item_code"] for row in (*books["products"], *books["services"]))
+        return items + Counter(row["name"] for row in books["contacts"] if "Chaos" in row["name"])
 
     def creating_calls(self) -> list[Call]:
         ends = INTACCT_CREATES if self.platform == "intacct" else ACCOUNTING_CREATES
@@ -171,7 +180,7 @@ class Sides:
     open_attempts: int
     keys: frozenset[str]
     calls: Sequence[Call]
-    clients: Counter[str]
+    registers: Counter[str]
     unknown: Sequence[float]
 
 
@@ -186,7 +195,7 @@ def read(ours: Ours, theirs: Theirs) -> Sides:
         open_attempts=ours.ask(OPEN_ATTEMPTS)[0]["n"],
         keys=frozenset(row["key"] for row in ours.ask(KEYS)),
         calls=theirs.creating_calls(),
-        clients=theirs.clients(),
+        registers=theirs.registers(),
         unknown=[float(row["seconds"]) for row in ours.ask(UNKNOWN)],
     )
 
@@ -223,7 +232,7 @@ def compare(sides: Sides, orders: int, platform: str) -> Findings:
         _judge(invoice, by_reference.pop(invoice["number"], []), platform, found)
     found.wrong += [f"{reference or 'no reference'} in the books is nobody's" for reference in by_reference]
     found.wrong += [f"{row['number']} was imported, as {row['reference']}" for row in sides.imported]
-    found.wrong += [f"{name} is {n} times in the books" for name, n in sides.clients.items() if n > 1]
+    found.wrong += [f"{name} is {n} times in the books" for name, n in sides.registers.items() if n > 1]
     found.wrong += [
         f"a call at {call.at} without an intent" for call in sides.calls if not _has_intent(call, sides.keys)
     ]

@@ -48,7 +48,7 @@ AGREED = Sides(
     open_attempts=0,
     keys=frozenset({"k1"}),
     calls=[Call(at=MOMENT.isoformat(), status=201, key="k1")],
-    clients=Counter({"Client 1 of Chaos Ltd": 1}),
+    registers=Counter({"Client 1 of Chaos Ltd": 1}),
     unknown=[],
 )
 
@@ -96,7 +96,7 @@ def sides(**changes: Any) -> Callable[[Sides], Sides]:
         (sides(open_attempts=1), {"stuck"}),
         (invoice(state="ATTENTION", cause="DIFFERENT"), {"attention"}),
         (sides(imported=[{"number": "IMP-00001", "reference": "INV-00001"}]), {"wrong"}),
-        (sides(clients=Counter({"Client 1 of Chaos Ltd": 2})), {"wrong"}),
+        (sides(registers=Counter({"Client 1 of Chaos Ltd": 2})), {"wrong"}),
         (sides(calls=[Call(at=MOMENT.isoformat(), status=None, key="k2")]), {"wrong"}),
     ],
 )
