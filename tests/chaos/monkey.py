@@ -88,9 +88,9 @@ class Monkey:
         if fault.target == "token":  # or it would meet nothing
             self.sandbox.fault(EXPIRED[self.platform])
         if fault.kind in WHILE_AT_IT:
-            self._arm(fault, "create", HOLD_SECONDS)
+            self._arm(fault, HOLD_SECONDS)
         elif fault.kind in ON_THE_LINE or fault.kind is Kind.VERY_LATE:
-            self._arm(fault, fault.target, fault.amount)
+            self._arm(fault, fault.amount)
         elif fault.kind in AT_SAGE_AS:
             self._order(fault)
         elif fault.kind in PROCESSES:
@@ -98,8 +98,8 @@ class Monkey:
         else:
             self._other(fault)
 
-    def _arm(self, fault: Fault, target: str, amount: float) -> None:
-        toxic = Toxic(kind=fault.kind, target=self._target(target), amount=amount, reached=self._then(fault))
+    def _arm(self, fault: Fault, amount: float) -> None:
+        toxic = Toxic(kind=fault.kind, target=self._target(fault.target), amount=amount, reached=self._then(fault))
         self.stack.proxy.arm(toxic)
 
     def _then(self, fault: Fault) -> Callable[[], None]:
@@ -135,6 +135,7 @@ class Monkey:
             Kind.BROKER_WIPED: self.stack.wipe_broker,
             Kind.BROKER_KILLED: lambda: self.stack.kill("valkey"),
             Kind.POSTGRES: self.stack.restart_postgres,
+            Kind.POSTGRES_AT_IT: self.stack.restart_postgres,
             Kind.BEAT_KILLED: lambda: self.stack.kill(BEATS[0]),
             Kind.WEB_KILLED: lambda: self.stack.kill("web"),
         }

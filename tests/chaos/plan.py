@@ -21,6 +21,7 @@ class Kind(StrEnum):
     BROKER_WIPED = "broker wiped (FLUSHALL)"
     BROKER_KILLED = "broker killed and restarted"
     POSTGRES = "Postgres restarted at once"
+    POSTGRES_AT_IT = "Postgres restarted, the answer on its way"
     BEAT_KILLED = "beat killed"
     WEB_KILLED = "web killed"
     REFUSED = "connection cut at once"
@@ -52,10 +53,11 @@ PROCESSES = {
     Kind.BROKER_WIPED,
     Kind.BROKER_KILLED,
     Kind.POSTGRES,
+    Kind.POSTGRES_AT_IT,
     Kind.BEAT_KILLED,
     Kind.WEB_KILLED,
 }
-WHILE_AT_IT = frozenset({Kind.ALL_KILLED_BEFORE, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT})
+WHILE_AT_IT = frozenset({Kind.ALL_KILLED_BEFORE, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT, Kind.POSTGRES_AT_IT})
 # One of these for so many invoices; for fewer, one at times.
 EVERY = {
     Kind.WORKER_KILLED: 25,
@@ -65,7 +67,8 @@ EVERY = {
     Kind.FROZEN_AT_IT: 60,
     Kind.BROKER_WIPED: 50,
     Kind.BROKER_KILLED: 170,
-    Kind.POSTGRES: 100,
+    Kind.POSTGRES: 125,
+    Kind.POSTGRES_AT_IT: 125,
     Kind.BEAT_KILLED: 100,
     Kind.WEB_KILLED: 125,
     Kind.VERY_LATE: 60,
@@ -87,6 +90,11 @@ ON_THE_LINE = (
 )
 AT_SAGE = (Kind.ERROR_AFTER, Kind.ERROR_BEFORE, Kind.GARBAGE, Kind.LATE_COMMIT, Kind.BUSY, Kind.AWAY)
 TARGETS = ("create", "create", "create", "create", "client", "client", "token", "read")
+AIMED = {
+    Kind.VERY_LATE: ("create",),
+    **dict.fromkeys(WHILE_AT_IT, ("create", "create", "create", "client", "token")),
+    **dict.fromkeys((*ON_THE_LINE, *AT_SAGE), TARGETS),
+}
 LINE_EVERY, SAGE_EVERY = 6, 9
 SPANS = {
     Kind.FROZEN: (1.2, 2.2),
@@ -103,6 +111,7 @@ MEASURED = (
     Kind.WORKER_KILLED,
     Kind.BROKER_WIPED,
     Kind.POSTGRES,
+    Kind.POSTGRES_AT_IT,
     Kind.UNANSWERED,
     Kind.ALL_KILLED_AFTER,
     Kind.BROKER_KILLED,
@@ -208,7 +217,7 @@ def _one(kind: Kind, n: int, dice: Random, lease: float) -> Fault:
     return Fault(
         after=dice.randint(1, n),
         kind=kind,
-        target=dice.choice(TARGETS) if kind in (*ON_THE_LINE, *AT_SAGE) else "create" if kind is Kind.VERY_LATE else "",
+        target=dice.choice(AIMED.get(kind, ("",))),
         amount=_amount(kind, dice, lease),
         workers=some[:1] if kind is Kind.WORKER_KILLED else some if "frozen" in kind.value else (),
     )

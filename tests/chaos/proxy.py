@@ -19,7 +19,7 @@ RESET = struct.pack("ii", 1, 0)  # no lingering: the other side sees a reset
 DRIP_SECONDS = 0.02
 PATIENCE = 150  # for an answer that nobody waits for any more
 BEFORE = frozenset({Kind.VERY_LATE, Kind.LATE_REQUEST, Kind.GATEWAY, Kind.ALL_KILLED_BEFORE})
-AFTER = frozenset({Kind.LATE_ANSWER, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT})
+AFTER = frozenset({Kind.LATE_ANSWER, Kind.ALL_KILLED_AFTER, Kind.FROZEN_AT_IT, Kind.POSTGRES_AT_IT})
 LIMITED = frozenset({Kind.UNANSWERED, Kind.SHORT})  # to so many bytes of the answer; 0 are none
 Target = Callable[[str, str], bool]
 
