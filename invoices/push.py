@@ -78,10 +78,11 @@ def _may_leave(claimed: Claim) -> bool:
 
 
 def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> None:
-    """One creating call, and what came of it; where a key has grown old a look comes first."""
+    """One creating call, and what came of it; where the key alone does not protect us a look comes first."""
     first, invoice = ready[0]
+    looks = len(ready) == 1 and claims.must_look_first(first, timezone.now())
     try:
-        if len(ready) == 1 and claims.key_is_old(first, timezone.now()) and (found := connector.find_invoices(invoice)):
+        if looks and (found := connector.find_invoices(invoice)):
             record.found(first, invoice, found, now=timezone.now())
             return
         results = connector.create_invoices([each for _, each in ready], first.attempt.key)
