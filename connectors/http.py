@@ -251,5 +251,5 @@ def _lost(line: Line, *, writes: bool) -> PlatformError:
 def _json(response: requests.Response) -> Any:
     try:
         return json.loads(response.content, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

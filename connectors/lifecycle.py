@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
 
-from connectors import oauth, tokens
+from connectors import epoch, oauth, tokens
 from connectors.interface import PlatformError, Reconnect
 from connectors.models import Connection, Credential
 from connectors.registry import endpoints
@@ -21,7 +21,9 @@ WARN_EVERY = timedelta(days=1)
 
 
 def begin_disconnect(connection: Connection) -> bool:
-    """Nothing new is sent from here on; what is under way ends first. False when somebody was quicker."""
+    """Nothing new is sent from here on; what is under way ends first. False when somebody was quicker, or in a copy."""
+    if epoch.is_copy():
+        return False
     live = [Connection.State.ACTIVE, Connection.State.RECONNECT]
     return bool(
         Connection.objects.filter(pk=connection.pk, state__in=live).update(state=Connection.State.DISCONNECTING)
@@ -61,7 +63,7 @@ def _revocable(connection: Connection) -> str:
 
 
 def _revoke(connection: Connection, token: str) -> None:
-    if token and not oauth.revoke(endpoints(connection.platform), token=token):
+    if token and not epoch.is_copy() and not oauth.revoke(endpoints(connection.platform), token=token):
         log.warning("Sage did not confirm that the authorisation is revoked; it ends by itself in time.")
 
 

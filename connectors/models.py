@@ -100,6 +100,42 @@ class Credential(models.Model):
         return f"Credential of {self.connection_id}"
 
 
+class Budget(models.Model):
+    """How many calls to the platform are left now, of a connection's share of them; it fills again as time passes."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True)
+    calls_left = models.DecimalField(max_digits=10, decimal_places=3)
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(calls_left__gte=0), name="budget_is_not_overdrawn")]
+
+    def __str__(self) -> str:
+        return f"{self.calls_left} calls for {self.connection_id}"
+
+
+class LiveDatabase(models.Model):
+    """Which database an admin last called the live one; in a copy of it this row still names the original.
+
+    Since `confirmed_at` it is this one instead of the one it was copied from, which went on alone after `copied_at`.
+    Until `caught_up_at` nobody knows which numbers were given in the meantime. `missed` is what Sage holds from then
+    that this database knows nothing of, each as [our number, client, total].
+    """
+
+    identity = models.CharField(max_length=100)
+    copied_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    caught_up_at = models.DateTimeField(null=True)
+    missed = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="live_database_is_one")]
+
+    def __str__(self) -> str:
+        return self.identity
+
+
 class RemoteLink(models.Model):
     """What one of our clients, items, tax rates or properties is called in the connected books. `local_key` is ours."""
 

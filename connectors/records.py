@@ -5,6 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+LARGEST = Decimal("999999999999.99")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
@@ -147,6 +149,14 @@ class RemoteInvoice:
     is_read: bool = True
     status: RemoteStatus = RemoteStatus.OPEN
     outstanding: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no invoice has: nothing of it could be kept, or told from another's."""
+        for text, longest in ((self.id, 100), (self.number, 50), (self.url, 500), (self.reference, 255)):
+            if not isinstance(text, str) or len(text) > longest or not text.isprintable():
+                raise ValueError("A token, number, reference or address that is none.")
+        if not (self.id and self.total.is_finite() and abs(self.total) <= LARGEST):
+            raise ValueError("An invoice without a token, or with a total that is none.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

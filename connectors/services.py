@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
-from connectors import lifecycle, links, oauth, tokens
+from connectors import epoch, lifecycle, links, oauth, tokens
 from connectors.interface import (
     Company,
     Connector,
@@ -83,6 +83,8 @@ def begin(platform: str, *, redirect_uri: str) -> Journey:
 
 
 def _configured(platform: str) -> oauth.Endpoints:
+    if epoch.is_copy():
+        raise AuthorisationFailed(epoch.COPY)
     where, name = endpoints(platform), platform.upper()
     if not where.configured:
         raise AuthorisationFailed(
@@ -110,7 +112,7 @@ def complete(
     by this browser session.
     """
     journey, code = _checked(journey, answer)
-    where = endpoints(journey.platform)
+    where = _configured(journey.platform)
     pair = oauth.exchange(where, redirect_uri=redirect_uri, code=code, verifier=journey.verifier, now=now)
     return _connected(journey.platform, pair, username="", actor=actor, now=now)
 

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import F, Q
 from django.utils import timezone
 
-from connectors import oauth
+from connectors import budget, epoch, oauth
 from connectors.interface import Reconnect, TryLater
 from connectors.models import Connection, Credential
 
@@ -80,11 +80,27 @@ def move(old: Connection, new: Connection) -> None:
     Credential.objects.create(connection=new, **kept)
 
 
-def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = "", *, renew: bool = False) -> str:
-    """An access token that lives a minute yet and is not the one just refused; with `renew`, a new one at any rate.
+def reseal(connection: Connection) -> None:
+    """Encrypts its tokens anew with the first of TOKEN_KEYS. Raises TryLater while they are being renewed."""
+    credential = _credential(connection)
+    access, refresh = (unseal(text, connection=connection) for text in (credential.access, credential.refresh))
+    if not _claim(credential):  # whoever renews knows the pair that it spends by its ciphertext
+        raise TryLater("Its tokens are just being renewed.")
+    Credential.objects.filter(pk=credential.pk, renewing_fence=credential.renewing_fence + 1).update(
+        access=seal(access, connection=connection), refresh=seal(refresh, connection=connection), renewing_until=None
+    )
 
-    Raises Reconnect when the platform no longer renews it, TryLater when it can't be told now.
+
+def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = "", *, renew: bool = False) -> str:
+    """What one call takes: one of the calls we have, and a token that lives a minute yet and was not just refused.
+
+    With `renew`, a new one at any rate.
+
+    Raises Reconnect when the platform no longer renews it, TryLater when it can't be told now or this is a copy.
     """
+    if epoch.is_copy():
+        raise TryLater(epoch.COPY)
+    budget.spend(connection)
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         credential = _credential(connection)

@@ -141,6 +141,11 @@ def _beyond(mark: Mark, ask: Ask, size: int) -> Step:
     return Step(rows=(), mark=replace(mark, held=max(total, 1)), is_last=True, left=0)
 
 
+def cursor_from(moment: datetime) -> str:
+    """Where a reading begins that wants only what changed at this moment or later; by the platform's clock."""
+    return str(Mark(moment=_text(moment)))
+
+
 def moment_of(text: object) -> str:
     """A moment as a platform writes it -> in one form, so that texts compare as moments do. Raises ValueError."""
     found = datetime.fromisoformat(str(text))

@@ -23,3 +23,8 @@ class Pattern:
         """Matches this pattern's texts only: padded to `digits`, and longer values unpadded."""
         longer = rf"[1-9][0-9]{{{self.digits},{MAX_DIGITS - 1}}}"
         return rf"^{re.escape(self.prefix)}([0-9]{{{self.digits}}}|{longer}){re.escape(self.suffix)}$"
+
+    def value(self, text: str) -> int | None:
+        """The value that `text` is written for; None where it is not of this pattern."""
+        found = re.match(self.regex, text, re.IGNORECASE)
+        return int(found[1]) if found else None

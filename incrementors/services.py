@@ -1,6 +1,6 @@
 """Take a number, let one go with its reason, change how a group counts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -107,6 +107,32 @@ def give_up_number(*, holder: UUID, reason: str) -> None:
     Number.objects.filter(holder=holder, outcome=Number.Outcome.GIVEN).update(
         outcome=Number.Outcome.TAKEN, reason=reason
     )
+
+
+def skip_past(texts: Iterable[str], *, key: str, reason: str, now: datetime) -> int:
+    """Counts on behind the highest of these that are of the group's pattern; what is passed over is on record.
+
+    Gives how many numbers were passed over.
+    """
+    with transaction.atomic():
+        hold_numbers(key=key)
+        group = Group.objects.get(pk=key)
+        highest = max(filter(None, (group.pattern.value(text) for text in texts)), default=0)
+        passed = range(group.next_value, highest + 1)
+        Number.objects.bulk_create(
+            Number(
+                group=group,
+                value=value,
+                text=group.pattern.text(value),
+                prefix=group.prefix,
+                given_at=now,
+                outcome=Number.Outcome.SKIPPED,
+                reason=reason,
+            )
+            for value in passed
+        )
+        Group.objects.filter(pk=key).update(next_value=max(group.next_value, highest + 1))
+    return len(passed)
 
 
 def next_free_text(*, key: str, known_elsewhere: Callable[[str], bool] = lambda text: False) -> str:

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
 
+from connectors import epoch
 from connectors import services as connectors
 from connectors.links import key_for
 from connectors.models import Connection, RemoteLink
@@ -75,6 +76,8 @@ def _free_lane(connection: Connection) -> int | None:
 def _hand(leader: Push, now: datetime) -> tuple[list[Push], PushBatch | None]:
     """The pushes that go together, and the batch they repeat."""
     batch = _lost_batch(leader)
+    if not epoch.remembers(leader.invoice.created_at):
+        return [leader], None
     if batch is None:
         return [leader, *_followers(leader, now)], None
     if batch.attempts.filter(resolved_at=None).exists():  # not every member is proven absent yet
@@ -120,7 +123,9 @@ def _able_to_share(connection: Connection, now: datetime) -> PushQuerySet:
     left_before = PushAttempt.objects.filter(push=OuterRef("pk")).exclude(outcome=PushAttempt.Outcome.NOT_SENT)
     client = Cast(OuterRef("invoice__client__uuid"), CharField())
     linked = RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.CLIENT, local_key=client)
-    return waiting(connection, now).filter(~Exists(left_before), Exists(linked))
+    able = waiting(connection, now).filter(~Exists(left_before), Exists(linked))
+    restored = epoch.confirmed()
+    return able.filter(invoice__created_at__gt=restored.confirmed_at) if restored else able
 
 
 def _take(push: Push, lane: int | None, batch: PushBatch | None, position: int, now: datetime) -> Claim:

@@ -8,9 +8,10 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from connectors import epoch
 from connectors.interface import Fix
 from incrementors.models import Group
-from incrementors.services import discard_number, take_number
+from incrementors.services import NumberRefused, discard_number, take_number
 from invoices.models import (
     Client,
     Company,
@@ -72,10 +73,20 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime) -> Invoic
         invoice = Invoice(created_by=actor, created_at=now, currency=Company.ours().currency)
         _fill(invoice, draft)
         note(invoice, "Created.", actor, now)
-        number = take_number(key=Group.INVOICES, holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
-        invoice.number, invoice.number_prefix = number.text, number.prefix
-        invoice.save(update_fields=["number", "number_prefix"])
+        give_number(invoice, now=now)
     return invoice
+
+
+def give_number(invoice: Invoice, *, now: datetime) -> None:
+    """The next free number; the last thing in its transaction. Raises NumberRefused, as in a restored copy."""
+    if epoch.is_held():
+        raise NumberRefused(
+            "This database was restored from a backup, and the numbers given since are not known yet. An admin "
+            "confirms under Settings > Cloud Accounting Connector that it is the live one."
+        )
+    number = take_number(key=Group.INVOICES, holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
+    invoice.number, invoice.number_prefix = number.text, number.prefix
+    invoice.save(update_fields=["number", "number_prefix"])
 
 
 def is_a_platform_number(text: str) -> bool:

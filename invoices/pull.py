@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from connectors import services as connectors
@@ -54,9 +54,15 @@ class Reading:
 def due(*, now: datetime) -> list[UUID]:
     """The connections whose books are to be read now, and which nobody reads."""
     _begin_new(now)
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    rows = Pull.objects.filter(free, due_at__lte=now, connection__state=Connection.State.ACTIVE)
+    rows = _free(now)
     return [pull.connection_id for pull in rows.select_related("connection") if _wanted(pull.connection)]
+
+
+def _free(now: datetime) -> QuerySet[Pull]:
+    """Due, in nobody's hand, and over a connection that Sage does not want left alone."""
+    unread = Q(lease_until=None) | Q(lease_until__lt=now)
+    calm = Q(connection__paused_until=None) | Q(connection__paused_until__lte=now)
+    return Pull.objects.filter(unread, calm, due_at__lte=now, connection__state=Connection.State.ACTIVE)
 
 
 def _begin_new(now: datetime) -> None:
@@ -111,8 +117,7 @@ def read(connection_id: UUID, *, now: datetime) -> bool:
 
 def _claim(connection_id: UUID, now: datetime) -> Reading | None:
     """Takes the lease where it is free. A reading that was left unfinished goes on, with what it has counted."""
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    rows = Pull.objects.filter(free, pk=connection_id, due_at__lte=now, connection__state=Connection.State.ACTIVE)
+    rows = _free(now).filter(pk=connection_id)
     with transaction.atomic():
         pull = rows.select_for_update(of=("self",), skip_locked=True).select_related("connection").first()
         if pull is None or not _wanted(pull.connection):
@@ -236,5 +241,7 @@ def _put_off(reading: Reading, error: PlatformError) -> None:
     Pull.objects.filter(pk=reading.connection.pk, fence=reading.fence).update(
         lease_until=None, due_at=timezone.now() + wait, trouble=error.message[:300]
     )
+    if after:  # Sage named a time: what is sent waits for it too
+        connectors.pause(reading.connection, until=timezone.now() + after)
     if isinstance(error, Reconnect):
         connectors.needs_reconnect(reading.connection)

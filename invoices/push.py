@@ -1,4 +1,4 @@
-"""What a worker does with pushes: deliver them, look where the outcome is unknown, ask for numbers, sweep up the rest.
+"""What a worker does with pushes: deliver them, have a look where the outcome is unknown, ask for numbers, sweep up.
 
 What it claimed, one or a batch, has a lease, a fence and an attempt on record. Then we talk to the platform with no
 transaction open. Whatever is written afterwards counts only while the fence is still ours. An attempt
@@ -7,37 +7,42 @@ platform's books closes it. Knows no Celery; `work` and `sweep` can be called fr
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from connectors import links
+from connectors import epoch, links
 from connectors import services as connectors
 from connectors.interface import Connector, Fix, ItemBook, NewInvoice, PlatformError, Problem, Rejected
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection, RemoteLink
 from invoices import claims, documents, record
 from invoices.claims import LEASE, Claim, claim
+from invoices.looks import Sighting, look, settle, sight
 from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
 
+LANE_LIMIT = timedelta(seconds=30) / settings.CLOCK_DIVISOR  # over the deadline of a call, below the lease
 DRAIN = 20  # hands that one task carries before it makes room for others
 SWEEP = 50  # hints that one sweep gives
-CONFLICT = 409
 NUMBERS = 100  # that one question asks for
 DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at an invoice without a number
 
 
-def work(push_id: int) -> int | None:
-    """Carries one push as far as it goes now, then others that wait on its connection; the id of one left, if any."""
+def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> int | None:
+    """Carries one push as far as it goes now, then others that wait on its connection; the id of one left, if any.
+
+    `overtime` is called from another thread when a call outlives every limit of its own, as a worker stuck in it would
+    hold its lane for ever.
+    """
     connection = Connection.objects.filter(pushes=push_id).first()
     if connection is None:
         return None
@@ -46,13 +51,13 @@ def work(push_id: int) -> int | None:
         hand = claim(connection, now=timezone.now(), push_id=only)
         if not hand:
             break
-        deliver(hand)
+        deliver(hand, overtime=overtime)
     left = claims.waiting(connection, timezone.now()).values_list("pk", flat=True).first()
     ask_for_numbers(connection, at_the_end=left is None, now=timezone.now())
     return left if hand else None
 
 
-def deliver(hand: Sequence[Claim]) -> None:
+def deliver(hand: Sequence[Claim], *, overtime: Callable[[], None] = lambda: None) -> None:
     """Talks to the platform with no transaction open, and records what came of it for each."""
     connector = connectors.open_connector(
         hand[0].push.connection,
@@ -68,7 +73,12 @@ def deliver(hand: Sequence[Claim]) -> None:
             record.failed(claimed, error, now=timezone.now())
     lease_until = timezone.now() + LEASE * claims.patience(len(ready))
     if ready and (left := record.intend(ready, lease_until=lease_until, now=timezone.now())):
-        _send(connector, left)
+        limit = threading.Timer((LANE_LIMIT * claims.patience(len(left))).total_seconds(), overtime)
+        limit.start()
+        try:
+            _send(connector, left)
+        finally:
+            limit.cancel()
 
 
 def _may_leave(claimed: Claim) -> bool:
@@ -80,10 +90,8 @@ def _may_leave(claimed: Claim) -> bool:
 def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> None:
     """One creating call, and what came of it; where the key alone does not protect us a look comes first."""
     first, invoice = ready[0]
-    looks = len(ready) == 1 and claims.must_look_first(first, timezone.now())
     try:
-        if looks and (found := connector.find_invoices(invoice)):
-            record.found(first, invoice, found, now=timezone.now())
+        if len(ready) == 1 and _is_there_already(first, invoice, connector):
             return
         results = connector.create_invoices([each for _, each in ready], first.attempt.key)
     except Rejected as refused:
@@ -95,6 +103,18 @@ def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> No
             record.sent(claimed, result, now=timezone.now())
         else:
             record.failed(claimed, result, now=timezone.now())
+
+
+def _is_there_already(claimed: Claim, invoice: NewInvoice, connector: Connector) -> bool:
+    """Looks before it sends where the key alone is not enough, or where this database was restored and may forget."""
+    restored = epoch.confirmed()
+    if restored and restored.copied_at and not epoch.remembers(claimed.push.invoice.created_at):
+        seen = sight(claimed, invoice, connector, since=restored.copied_at)
+    elif claims.must_look_first(claimed, timezone.now()):
+        seen = Sighting(found=connector.find_invoices(invoice))
+    else:
+        return False
+    return settle(claimed, invoice, seen)
 
 
 def _document(claimed: Claim, connector: Connector) -> NewInvoice:
@@ -155,46 +175,6 @@ def _with_items(codes: documents.Codes, claimed: Claim, items: ItemBook, now: da
         ours = connectors.item_ours(items, connection, new, UUID(local_key))
         ids[local_key] = links.ensure(connection, ours, now=now)
     return replace(codes, item_ids=ids)
-
-
-def look(push_id: int, *, now: datetime) -> None:
-    """Looks into the platform's books for a push of unknown outcome, if it is time to."""
-    claimed = _claim_look(push_id, now)
-    if claimed is None:
-        return
-    connector = connectors.open_connector(claimed.push.connection, push=str(push_id))
-    try:
-        invoice = documents.from_json(claimed.attempt.document or {})
-        found = connector.find_invoices(invoice)
-        holders = () if found else _holders_of_its_number(claimed, invoice, connector)
-    except PlatformError as error:
-        record.not_seen(claimed, error, now=timezone.now())
-        return
-    if found:
-        record.found(claimed, invoice, found, now=timezone.now())
-    elif holders:
-        record.number_is_taken(claimed, now=timezone.now())
-    else:
-        record.absent(claimed, now=now)
-
-
-def _holders_of_its_number(claimed: Claim, invoice: NewInvoice, connector: Connector) -> tuple[Remote, ...]:
-    """A conflict is over a key or over our number, and may not say which: who has the number tells."""
-    if claimed.attempt.http_status != CONFLICT or not invoice.number:
-        return ()
-    return connector.find_number(invoice.reference, invoice.client_id)
-
-
-def _claim_look(push_id: int, now: datetime) -> Claim | None:
-    """One looker at a time: its time to look is moved on, so that another one comes only if this one dies."""
-    with transaction.atomic():
-        push = Push.objects.to_look_up(now).filter(pk=push_id).select_for_update(skip_locked=True, of=("self",)).first()
-        attempt = push.attempts.filter(resolved_at=None).first() if push else None
-        if push is None or attempt is None:
-            return None
-        push.fence, push.due_at = push.fence + 1, now + LEASE
-        push.save(update_fields=["fence", "due_at"])
-        return Claim(push=push, attempt=attempt, fence=push.fence)
 
 
 def ask_for_numbers(connection: Connection, *, at_the_end: bool, now: datetime) -> None:

@@ -113,6 +113,16 @@ def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice],
             _link(push, claimed.attempt, remote, PushAttempt.Outcome.FOUND, now)
 
 
+def looks_the_same(claimed: Claim, invoice: NewInvoice, remote: RemoteInvoice, *, now: datetime) -> None:
+    """Nothing carries our reference, but one that nobody owns is the same in all else: a person decides."""
+    with transaction.atomic():
+        push = _ours(claimed)
+        if push is not None:
+            text = f"{remote.number or remote.id} in Sage is the same as this invoice but for its reference, "
+            text += f"{remote.reference or 'which is empty'}; nothing there carries {invoice.reference}."
+            _to_a_person(push, Push.Cause.DIFFERENT, text, now)
+
+
 def _is_the_same(ours: NewInvoice, theirs: RemoteInvoice) -> bool:
     """Client, date and total: what nobody changes in the minutes between a lost answer and the look."""
     return (ours.client_id, ours.issue_date, ours.total) == (theirs.client_id, theirs.issue_date, theirs.total)

@@ -14,7 +14,7 @@ from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection
 from connectors.services import live_connection
 from incrementors.models import Group
-from incrementors.services import give_up_number, next_free_text, take_number
+from incrementors.services import give_up_number, next_free_text
 from invoices import documents, record, tasks
 from invoices.drafts import (
     EditedMeanwhile,
@@ -23,6 +23,7 @@ from invoices.drafts import (
     Refused,
     create_invoice,
     discard,
+    give_number,
     is_a_platform_number,
     locked,
     must_be,
@@ -159,10 +160,8 @@ def take_next_number(*, invoice_id: int, actor: User, now: datetime) -> Push:
         invoice, push = _conflict(invoice_id)
         old = invoice.number
         give_up_number(holder=invoice.uuid, reason="Sage has this number for another invoice.")
-        number = take_number(key=Group.INVOICES, holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
-        invoice.number, invoice.number_prefix = number.text, number.prefix
-        invoice.save(update_fields=["number", "number_prefix"])
-        note(invoice, f"{old} is taken in Sage; the invoice is now {number.text}.", actor, now)
+        give_number(invoice, now=now)
+        note(invoice, f"{old} is taken in Sage; the invoice is now {invoice.number}.", actor, now)
         return _queue(invoice, push.connection, push, actor, now)
 
 

@@ -1,16 +1,31 @@
 """The queue hop: Celery carries a push's id and nothing else, and may lose it."""
 
 import logging
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from connectors import lifecycle
-from invoices import parting, pull, push
+from connectors import epoch, lifecycle
+from invoices import parting, pull, push, restoring
 
 log = logging.getLogger(__name__)
+
+
+def live_only(task: Callable[..., None]) -> Callable[..., None]:
+    """In a restored copy nothing is done until an admin says that it is the live one, and what it missed is known."""
+
+    @wraps(task)
+    def guarded(**given: Any) -> None:
+        if not epoch.is_held():
+            task(**given)
+
+    return guarded
 
 
 def hint(push_id: int) -> None:
@@ -29,37 +44,51 @@ def hint_reading(connection_id: UUID) -> None:
         log.warning("The broker is away; the next look at what is due will find it.")
 
 
+def _leave() -> None:
+    """Celery's threads can't be ended one by one: the process goes, is started again, and others look what it sent."""
+    log.critical("A call to Sage outlived every limit: this worker stops, so that its lane comes free.")
+    os._exit(os.EX_TEMPFAIL)
+
+
 @shared_task
+@live_only
 def push_invoice(push_id: int, **_: object) -> None:
-    left = push.work(push_id)
+    left = push.work(push_id, overtime=_leave)
     if left is not None:
         hint(left)
 
 
 @shared_task
 def sweep_pushes(**_: object) -> None:
+    restoring.catch_up(now=timezone.now())
+    if epoch.is_held():
+        return
     for push_id in push.sweep(now=timezone.now()):
         hint(push_id)
     parting.finish_if_drained(now=timezone.now())
 
 
 @shared_task
+@live_only
 def read_numbers(**_: object) -> None:
     push.read_numbers(now=timezone.now())
 
 
 @shared_task
+@live_only
 def pull_changes(**_: object) -> None:
     for connection_id in pull.due(now=timezone.now()):
         read_changes.delay(connection_id=str(connection_id))
 
 
 @shared_task
+@live_only
 def read_changes(connection_id: str, **_: object) -> None:
     if pull.read(UUID(connection_id), now=timezone.now()):
         read_changes.delay(connection_id=connection_id)
 
 
 @shared_task
+@live_only
 def keep_alive(**_: object) -> None:
     lifecycle.keep_alive(now=timezone.now())

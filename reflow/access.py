@@ -63,6 +63,7 @@ RULES: dict[str, str] = {
     "connector-sync-stop": "connectors.change_connection",
     "connector-sync-progress": "connectors.change_connection",
     "connector-disconnect": "connectors.change_connection",
+    "live-database": "connectors.change_connection",
     "incrementor-list": "incrementors.change_group",
     "incrementor-edit": "incrementors.change_group",
     "company": "invoices.change_company",

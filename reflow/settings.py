@@ -128,7 +128,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "settings_ui.banner.broken_connection",
+                "settings_ui.banner.trouble",
             ],
         },
     }
@@ -216,6 +216,7 @@ REDIS_URL = text("REDIS_URL", "redis://127.0.0.1:6379/0")
 if parts_of("REDIS_URL", REDIS_URL, "redis://127.0.0.1:6379/0").scheme not in ("redis", "rediss", "redis+socket"):
     stop("REDIS_URL", "is not a Redis address", "redis://127.0.0.1:6379/0")
 CLOCK_DIVISOR = number("CLOCK_DIVISOR", 1, 1, 1000)
+CALLS_A_MINUTE = number("CALLS_A_MINUTE", 300, 10, 5000)  # to a connected platform, by all workers together
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -1,14 +1,15 @@
-"""What every page says while Sage refuses our authorisation: one banner, and one way to mend it."""
+"""What every page says while Sage refuses our authorisation, or while this is only a copy of the database."""
+
+from functools import cache
 
 from django.http import HttpRequest
 
-from connectors.models import Connection
+from connectors import epoch
 
 
-def broken_connection(request: HttpRequest) -> dict[str, object]:
-    """A context processor; asked of Postgres only where the template looks at it."""
-    return {"broken_connection": _is_broken if request.user.is_authenticated else False}
-
-
-def _is_broken() -> bool:
-    return Connection.objects.filter(state=Connection.State.RECONNECT).exists()
+def trouble(request: HttpRequest) -> dict[str, object]:
+    """A context processor; asked of Postgres only where a template looks at it, and once a page."""
+    if not request.user.is_authenticated:
+        return {}
+    asked = cache(epoch.troubles)
+    return {"restored_copy": lambda: asked()[0], "broken_connection": lambda: asked()[1]}

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from settings_ui import connector, logo, people, syncing, views
+from settings_ui import connector, logo, people, restored, syncing, views
 
 urlpatterns = [
     path("company/", views.company, name="company"),
@@ -24,6 +24,7 @@ urlpatterns = [
     path("connector/sync/stop/", syncing.connector_sync_stop, name="connector-sync-stop"),
     path("connector/sync/progress/", syncing.connector_sync_progress, name="connector-sync-progress"),
     path("connector/disconnect/", connector.connector_disconnect, name="connector-disconnect"),
+    path("live/", restored.live_database, name="live-database"),
     path("incrementors/", views.incrementor_list, name="incrementor-list"),
     path("incrementors/<slug:key>/", views.incrementor_edit, name="incrementor-edit"),
 ]

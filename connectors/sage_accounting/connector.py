@@ -178,7 +178,10 @@ class SageAccounting:
         """`POST /sales_invoices` without a status: final, shown as Created, its number and id in the answer."""
         (invoice,) = invoices
         answer = self._post(INVOICES, {"sales_invoice": invoice_body(invoice, key)})
-        return (remote_invoice(_object(answer)),)
+        made = remote_invoice(_object(answer))
+        if made.reference not in ("", invoice.reference):
+            raise OutcomeUnknown("Sage's answer is about another invoice.", status=answer.status)
+        return (made,)
 
     def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
         """By reference, then by client and date: what `search` matches is not documented, so both are asked."""

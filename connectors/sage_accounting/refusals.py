@@ -76,12 +76,16 @@ def objections(client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]
     return (Problem(message=meaning, code="CLIENT_ABROAD", meaning=meaning, fix=Fix.CLIENT),)
 
 
+LONGEST, MOST = 1000, 50  # of a refusal's words, and of refusals in one answer: more tells a person nothing
+
+
 def complaints(body: Any) -> tuple[Problem, ...]:
     """Sage's error body is an array of objects (guide "Frequently raised errors"); anything else is not Sage's."""
     if not isinstance(body, list) or not all(isinstance(row, dict) and "$message" in row for row in body):
         return ()
     return tuple(
-        _problem(str(row["$message"]), str(row.get("$dataCode") or ""), str(row.get("$source") or "")) for row in body
+        _problem(*(str(row.get(name) or "")[:LONGEST] for name in ("$message", "$dataCode", "$source")))
+        for row in body[:MOST]
     )
 
 

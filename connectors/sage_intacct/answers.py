@@ -53,9 +53,12 @@ def created(result: Answer | PlatformError, invoice: NewInvoice) -> RemoteInvoic
     if isinstance(result, PlatformError):
         return result
     try:
-        return unread(str(reference(result)["key"]), invoice)
+        key = reference(result)["key"]
+        return unread(str(key) if type(key) is int else key, invoice)
     except OutcomeUnknown as unclear:
         return unclear
+    except ValueError:
+        return OutcomeUnknown("Intacct's answer names no key.", status=result.status)
 
 
 def seen(made: RemoteInvoice, result: Answer | PlatformError) -> RemoteInvoice:
@@ -66,4 +69,4 @@ def seen(made: RemoteInvoice, result: Answer | PlatformError) -> RemoteInvoice:
         read = remote_invoice(reference(result))
     except (OutcomeUnknown, ValueError):
         return made
-    return read if read.id == made.id else made
+    return read if (read.id, read.reference) == (made.id, made.reference) else made

@@ -145,13 +145,16 @@ DEAD_TOKEN = re.compile(r"REST-1206|REST-2102|token is not valid", re.IGNORECASE
 SKIPPED = "unprocessed"  # what follows the first failure of a composite request (guide "Bulk requests")
 
 
+LONGEST, MOST = 1000, 50  # of a refusal's words, and of refusals in one answer: more tells a person nothing
+
+
 def complaints(body: Any) -> tuple[Problem, ...]:
     """One for each error in the body, wherever it stands; none where any part of it is no error.
 
     `ia::error` stands under `ia::result`, at the top, or as bare `error` (guide "Error handling"; token answers).
     """
     errors = _errors(body)
-    return tuple(map(_problem, [one for one in errors if one.get("code") != SKIPPED] or errors))
+    return tuple(map(_problem, ([one for one in errors if one.get("code") != SKIPPED] or errors)[:MOST]))
 
 
 def _errors(body: Any) -> list[Json]:
@@ -184,7 +187,7 @@ def _details(error: Json) -> list[Json]:
     """An array; an object with no message in it where the gateway answers (guide "Error handling")."""
     details = error.get("details")
     rows = details if isinstance(details, list) else [details]
-    return [row for row in rows if isinstance(row, dict) and row.get("message")]
+    return [row for row in rows if isinstance(row, dict) and row.get("message")][:MOST]
 
 
 def _meaning(told: Json) -> tuple[str, Fix] | None:
@@ -194,7 +197,7 @@ def _meaning(told: Json) -> tuple[str, Fix] | None:
 
 
 def _text(told: Json, *names: str) -> str:
-    return SUPPORT_ID.sub("", " ".join(str(told[name]) for name in names if told.get(name)))
+    return SUPPORT_ID.sub("", " ".join(str(told[name])[:LONGEST] for name in names if told.get(name)))
 
 
 def _refuses_bearer(status: int, problems: tuple[Problem, ...]) -> bool:

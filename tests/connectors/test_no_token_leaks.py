@@ -2,20 +2,25 @@
 
 import json
 import logging
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core import mail
+from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 from redis import Redis
 
-from connectors import oauth, tokens
+from connectors import lifecycle, oauth, tokens
 from connectors.http import Wire
 from connectors.models import Connection, Credential
 from connectors.options import Kind
@@ -85,8 +90,26 @@ def first_account(connection: Connection) -> str:
 
 
 def found_in(text: str, secrets: set[str]) -> set[str]:
-    """The secrets that stand in a text, in whole or in the part that makes them one."""
-    return {secret[:12] for secret in secrets if secret in text or secret[-24:] in text}
+    """The secrets that stand in a text as they are, in base64, in hex or as part of an address; in whole or in part."""
+    return {secret[:12] for secret in secrets if any(form in text for form in forms(secret))}
+
+
+def forms(secret: str) -> set[str]:
+    plain = (secret, secret[-24:])
+    in_base64 = {
+        encode(part.encode())[4:-4].decode()  # its ends depend on what stands beside it
+        for encode in (b64encode, urlsafe_b64encode)
+        for part in (secret, secret[1:], secret[2:])
+    }
+    return {*plain, *map(quote_plus, plain), *(part.encode().hex() for part in plain), *in_base64}
+
+
+@pytest.mark.parametrize(
+    "hide", [str, quote_plus, lambda text: text.encode().hex(), lambda text: b64encode(text.encode()).decode()]
+)
+@pytest.mark.parametrize("before", ["", "a", "ab"])
+def test_a_secret_is_found_however_it_is_hidden(hide: Callable[[str], str], before: str) -> None:
+    assert found_in(f"x {hide(before + 'a/secret+token=of some length')} y", {"a/secret+token=of some length"})
 
 
 def test_no_row_of_the_database_holds_a_token(flight: Flight) -> None:
@@ -154,3 +177,27 @@ def test_a_token_that_gets_into_an_exception_is_masked_on_its_way_to_the_log(fli
     for secret in stored_tokens(flight.connection):
         record = logging.LogRecord("x", logging.ERROR, "x", 1, "Authorization: Bearer %s failed", (secret,), None)
         assert found_in(LineFormatter().format(record), {secret}) == set()
+
+
+def test_no_mail_holds_a_token(flight: Flight) -> None:
+    admin = flight.push.requested_by
+    admin.email = "ada@quayside.example"
+    admin.save()
+    Credential.objects.update(
+        access_expires_at=timezone.now(),
+        refresh_expires_at=timezone.now(),
+        refresh=tokens.seal("x", connection=flight.connection),
+    )
+    lifecycle.keep_alive(now=timezone.now())
+    (warning,) = mail.outbox
+    assert found_in(str(warning.message()), flight.secrets) == set()
+
+
+def test_no_dump_of_the_database_holds_a_token(flight: Flight) -> None:
+    with connection.cursor() as cursor:
+        held = []
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608  # each row as COPY writes it, which pg_dump does
+            held += [row for (row,) in cursor.fetchall()]
+    assert any(str(flight.push.remote) in row for row in held)
+    assert found_in("\n".join(held), flight.secrets) == set()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
@@ -310,3 +311,40 @@ def test_a_renewal_refused_after_a_disconnect_says_so(stored: Connection, monkey
     monkeypatch.setattr(oauth, "renew", renewing(ended))
     with pytest.raises(Reconnect, match="has been ended"):
         bearer(stored)
+
+
+def test_a_new_key_seals_what_the_old_one_did_and_then_the_old_one_can_be_dropped(
+    stored: Connection, settings: Settings
+) -> None:
+    old, new = settings.TOKEN_KEYS[0], Fernet.generate_key().decode()
+    settings.TOKEN_KEYS = [new, old]
+    call_command("rotate_keys")
+    settings.TOKEN_KEYS = [new]
+    credential = Credential.objects.get()
+    assert tokens.unseal(credential.refresh, connection=stored) == "REFRESH"
+    assert bearer(stored) == "ACCESS"
+    assert credential.renewing_until is None
+
+
+def test_a_renewal_under_way_keeps_its_pair_from_a_rotation(
+    stored: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expire(stored)
+
+    def rotated_meanwhile() -> oauth.Tokens:
+        with pytest.raises(TryLater):
+            tokens.reseal(stored)
+        return pair("ACCESS-2", "REFRESH-2")
+
+    monkeypatch.setattr(oauth, "renew", renewing(rotated_meanwhile))
+    assert bearer(stored) == "ACCESS-2"
+    tokens.reseal(stored)
+    assert tokens.unseal(Credential.objects.get().refresh, connection=stored) == "REFRESH-2"
+
+
+def test_a_rotation_without_the_old_key_says_so_and_changes_nothing(stored: Connection, settings: Settings) -> None:
+    before = Credential.objects.values().get()
+    settings.TOKEN_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(CommandError, match="Keep the old keys"):
+        call_command("rotate_keys")
+    assert Credential.objects.values().get() == before

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from connectors.interface import (
+    BookedInvoice,
+    BookedLine,
+    Changes,
     Fix,
     NewInvoice,
     OutcomeUnknown,
@@ -43,6 +46,8 @@ class Books:
 
     creates: list[PlatformError | dict[str, Any]] = field(default_factory=list)
     finds: list[PlatformError | Sequence[dict[str, Any]]] = field(default_factory=list)
+    changed: list[PlatformError | Sequence[BookedInvoice]] = field(default_factory=list)
+    asked_since: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     documents: list[NewInvoice] = field(default_factory=list)
@@ -65,6 +70,40 @@ class Books:
         if isinstance(answer, Exception):
             raise answer
         return tuple(theirs(invoice, **changes) for changes in answer)
+
+    def changed_invoices(self, cursor: str, since: date | None) -> Changes:
+        """One page for each answer given beforehand."""
+        self.asked_since.append(cursor)
+        answer = self.changed.pop(0) if self.changed else ()
+        if isinstance(answer, Exception):
+            raise answer
+        return Changes(invoices=tuple(answer), cursor="next", is_last=not self.changed, left=0)
+
+
+def booked(sent: NewInvoice, moment: datetime, **changes: Any) -> BookedInvoice:
+    """The invoice whole, as a platform tells of it among what changed, with what differs."""
+    lines = tuple(
+        BookedLine(
+            description=line.description,
+            account="4000",
+            account_id=line.account_id,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            net=line.net,
+            tax=line.tax,
+        )
+        for line in sent.lines
+    )
+    whole: dict[str, Any] = {
+        "due_date": sent.due_date,
+        "currency": sent.currency,
+        "net": sent.net,
+        "tax": sent.tax,
+        "lines": lines,
+        "changed_at": moment,
+    }
+    differing = {name: changes.pop(name) for name in list(changes) if name in whole}
+    return BookedInvoice(invoice=theirs(sent, **changes), **{**whole, **differing})
 
 
 def carry(push: Push, now: datetime | None = None) -> Push:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from connectors.interface import (
+    Changes,
     Fix,
     NewInvoice,
     OutcomeUnknown,
@@ -53,6 +54,9 @@ class Books:
         made = theirs(invoice, id=f"key-{invoice.reference}", number=f"SI-{invoice.reference[-4:]}")
         self.held[made.id] = made
         return replace(made, number="", is_read=False)
+
+    def changed_invoices(self, cursor: str, since: date | None) -> Changes:
+        return Changes(invoices=(), cursor="", is_last=True, left=0)
 
     def find_invoices(self, invoice: NewInvoice) -> tuple[RemoteInvoice, ...]:
         self.looks += 1

@@ -32,15 +32,17 @@ def test_a_broker_that_is_away_stops_nobody(broker: str) -> None:
     assert float(ended.stdout.split()[3]) < 3, "a person who pressed Send would wait for it"
 
 
+@pytest.mark.django_db
 def test_a_task_carries_its_push_and_passes_on_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     passed_on: list[int] = []
     monkeypatch.setattr(tasks, "hint", passed_on.append)
-    monkeypatch.setattr(push, "work", {7: 9, 9: None}.__getitem__)
+    monkeypatch.setattr(push, "work", lambda push_id, overtime: {7: 9, 9: None}[push_id])
     tasks.push_invoice(push_id=7)
     tasks.push_invoice(push_id=9)
     assert passed_on == [9]
 
 
+@pytest.mark.django_db
 def test_a_sweep_gives_a_hint_for_each_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     passed_on: list[int] = []
     monkeypatch.setattr(tasks, "hint", passed_on.append)
@@ -50,9 +52,10 @@ def test_a_sweep_gives_a_hint_for_each_that_is_due(monkeypatch: pytest.MonkeyPat
     assert passed_on == [3, 1, 2]
 
 
+@pytest.mark.django_db
 def test_a_task_takes_arguments_of_a_later_release(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that a newer web process sent may reach a worker that is not restarted yet."""
-    monkeypatch.setattr(push, "work", lambda push_id: None)
+    monkeypatch.setattr(push, "work", lambda push_id, overtime: None)
     monkeypatch.setattr(push, "sweep", lambda *, now: [])
     monkeypatch.setattr(parting, "finish_if_drained", lambda *, now: None)
     tasks.push_invoice(push_id=7, something="new")

@@ -1,5 +1,6 @@
 """The rare turns of a push: what comes too late, what goes wrong, what a dead worker left, who goes next."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from connectors.interface import Misdirected, PlatformError, Reconnect, TryLater
 from connectors.models import Connection, RemoteLink
-from invoices import claims, record, services
+from invoices import claims, looks, record, services
 from invoices import push as worker
 from invoices.models import Invoice, Push, PushAttempt
 from tests.invoices.books import (
@@ -35,7 +36,7 @@ def test_a_late_answer_whose_fence_is_lost_is_kept_as_evidence_and_changes_nothi
         late = Push.objects.get()
         assert late.lease_until
         worker.sweep(now=late.lease_until + timedelta(seconds=1))
-        assert worker._claim_look(push.pk, Push.objects.get().due_at)
+        assert looks.claim(push.pk, Push.objects.get().due_at)
 
     books.before_answer = meanwhile
     carry(push)
@@ -87,7 +88,7 @@ def test_a_late_failure_whose_fence_is_lost_changes_nothing(push: Push, books: B
 def test_what_a_look_finds_after_another_took_over_changes_nothing(push: Push, books: Books) -> None:
     books.creates = [LOST]
     carry(push)
-    mine = worker._claim_look(push.pk, push.due_at)
+    mine = looks.claim(push.pk, push.due_at)
     assert mine
     Push.objects.update(fence=99)
     sent = books.documents[0]
@@ -292,3 +293,22 @@ def test_a_refusal_of_the_old_authorisation_does_not_pause_a_new_one(
     carry(push)
     wired.refresh_from_db()
     assert (push.state, wired.state) == ("READY", "ACTIVE")
+
+
+def test_a_call_that_outlives_every_limit_is_told_of_while_it_still_hangs(
+    push: Push, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr(worker, "LANE_LIMIT", timedelta(milliseconds=20))
+    books.before_answer = lambda: told.wait(10)
+    worker.work(push.pk, overtime=told.set)
+    assert told.is_set()
+    push.refresh_from_db()
+    assert push.state == "SENT"
+
+
+def test_a_call_that_ends_in_time_is_not(push: Push, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[threading.Timer] = []
+    monkeypatch.setattr(threading.Timer, "start", lambda timer: limits.append(timer))  # noqa: PLW0108
+    worker.work(push.pk, overtime=lambda: None)
+    assert [limit.finished.is_set() for limit in limits] == [True]

@@ -10,14 +10,15 @@ from django.contrib.auth.models import User
 
 from connectors.interface import OutcomeUnknown, PlatformError, Reconnect, TryLater
 from connectors.models import Connection, RemoteLink
+from invoices import looks, record, services
 from invoices import push as worker
-from invoices import record, services
 from invoices.models import Invoice, Push, PushAttempt
 from tests.invoices.books import (
     LOST,
     NUMBER_TAKEN,
     SERVER_ERROR,
     Books,
+    booked,
     carry,
     look,
     look_until_proven,
@@ -106,9 +107,9 @@ def test_while_one_looks_another_does_not(push: Push, books: Books) -> None:
     books.creates = [LOST]
     carry(push)
     at = push.due_at
-    assert worker._claim_look(push.pk, at)
-    assert worker._claim_look(push.pk, at) is None
-    assert worker._claim_look(push.pk, at + worker.LEASE), "and one that died is followed by another"
+    assert looks.claim(push.pk, at)
+    assert looks.claim(push.pk, at) is None
+    assert looks.claim(push.pk, at + worker.LEASE), "and one that died is followed by another"
 
 
 def test_absence_is_proven_by_two_looks_apart_and_the_last_of_them_late(push: Push, books: Books) -> None:
@@ -209,3 +210,60 @@ def test_a_look_before_a_person_asked_again_proves_nothing_afterwards(
     assert look(push).cause == Push.Cause.DIFFERENT
     again = services.request_push(invoice_id=push.invoice_id, actor=staff, now=now + timedelta(days=1))
     assert again.looked_at is None
+
+
+def test_a_second_look_does_not_go_by_the_reference_but_by_all_that_changed_since(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    carry(push)
+    attempt = push.attempts.get()
+    books.changed = [(), [booked(books.documents[0], attempt.started_at)]]
+    assert look(push).state == "SENT", "a search may lag behind the books"
+    moment = (attempt.started_at - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert books.asked_since == [f'{{"moment": "{moment}"}}', "next"]
+    assert push.attempts.get().outcome == PushAttempt.Outcome.FOUND
+
+
+def test_what_is_the_same_but_for_its_reference_is_for_a_person(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    carry(push)
+    books.changed = [[booked(books.documents[0], push.due_at, reference="PO 17", number="SI-9")]]
+    look(push)
+    assert (push.state, push.cause) == ("ATTENTION", "DIFFERENT")
+    assert (
+        "SI-9 in Sage is the same as this invoice but for its reference, PO 17; nothing there carries INV-00001."
+        in (notes(push))
+    )
+    assert push.attempts.get().resolved_at is None, "so that nothing is sent over it"
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"total": Decimal("1.00")},
+        {"client_id": "c-2"},
+        {"currency": "EUR"},
+        {"lines": ()},
+        {"reference": "INV-00002"},
+        {"id": "theirs"},
+    ],
+    ids=str,
+)
+def test_what_differs_or_is_another_of_ours_is_not_taken_for_this_one(
+    push: Push,
+    books: Books,
+    new_invoice: Callable[..., Invoice],
+    wired: Connection,
+    now: datetime,
+    differs: dict[str, Any],
+) -> None:
+    remote_of(new_invoice(), wired, now, remote_id="theirs")
+    books.creates = [LOST]
+    carry(push)
+    books.changed = [[booked(books.documents[0], now, **{"reference": "PO 17", **differs})]]
+    assert (look(push).state, push.looked_at is not None) == ("UNKNOWN", True)
+
+
+def test_a_second_look_that_fails_proves_nothing(push: Push, books: Books) -> None:
+    books.creates, books.changed = [LOST], [TryLater("busy"), TryLater("busy")]
+    carry(push)
+    assert (look(push).state, push.looked_at) == ("UNKNOWN", None)

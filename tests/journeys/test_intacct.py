@@ -129,7 +129,9 @@ def test_a_lost_request_goes_again_with_its_key_after_two_looks_find_nothing(
     push = look_until_settled(send(invoice, staff, now))
     carry(push)
     assert len(held(sandbox)) == 1
-    assert trips(sandbox) == ["composite", "query", "query", "composite"]
+    assert trips(sandbox) == ["composite", *["query"] * 4, "composite"], (
+        "each look by the reference, and by what changed"
+    )
     first, second = push.attempts.all()
     assert (first.key, first.document) == (second.key, second.document)
 

@@ -133,6 +133,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "connector-sync-stop": (but(ADMIN, 405), but(ADMIN, 404)),
     "connector-sync-progress": (but(ADMIN, 404), but(ADMIN, 405)),
     "connector-disconnect": (but(ADMIN, 404), but(ADMIN, 404)),
+    "live-database": (ADMIN, but(ADMIN, 302)),
     "incrementor-list": (ADMIN, but(ADMIN, 405)),
     "incrementor-edit": (ADMIN, but(ADMIN, 422)),
     "company": (ADMIN, but(ADMIN, 422)),
