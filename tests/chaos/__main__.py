@@ -78,9 +78,9 @@ class Run:
         stack.start_programs()
         stack.run("tests.chaos.opening", asked.platform, stack.sage, str(self.plan.clients), str(self.plan.items))
         stack.wait()
-        self.ours, self.theirs = Ours(stack.database_url), Theirs(stack.sage, asked.platform)
+        self.ours, self.theirs = Ours(stack.database_url, meanwhile=stack.tend), Theirs(stack.sage, asked.platform)
         self.admin = Admin(stack.url, stack.sage, asked.platform)
-        self.people = People(stack.url, self.ours, self.ours.clients(), self.ours.items())
+        self.people = People(stack.url, Ours(stack.database_url), self.ours.clients(), self.ours.items())
         faults = list(self.plan.faults)
         self.monkey = Monkey(stack, Sandbox(stack.sage), self.admin, asked.platform, faults)
 

@@ -168,20 +168,15 @@ class Admin:
 
     def __init__(self, url: str, sage: str, platform: str) -> None:
         self.url, self.sandbox, self.platform = url, Sandbox(sage), platform
-        self.tab: Tab | None = None
+        self.tab = Tab(self.url, ADMIN, threading.Event()).sign_in()
         self.authorised = 0
 
-    def _tab(self) -> Tab:
-        if self.tab is None:
-            self.tab = Tab(self.url, ADMIN, threading.Event()).sign_in()
-        return self.tab
-
     def authorise_again(self) -> None:
-        answer = self._tab().post("/settings/connector/authorise/", {"platform": f"sage_{self.platform}"})
+        answer = self.tab.post("/settings/connector/authorise/", {"platform": f"sage_{self.platform}"})
         said = self.sandbox.allow(answer.headers["Location"])
         where = f"{self.url}/settings/connector/callback/"
-        self._tab().session.get(where, params=said, timeout=20, allow_redirects=False)
+        self.tab.session.get(where, params=said, timeout=20, allow_redirects=False)
         self.authorised += 1
 
     def sync_now(self) -> None:
-        self._tab().post("/settings/connector/sync/now/", {}, htmx=True)
+        self.tab.post("/settings/connector/sync/now/", {}, htmx=True)

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -45,10 +45,13 @@ HOLDERS = "SELECT uuid::text AS uuid, number FROM invoices_invoice WHERE origin 
 
 
 class Ours:
-    """Our side, read in plain SQL over a connection a thread; while Postgres is away it is asked again."""
+    """Our side, read in plain SQL over a connection a thread; while Postgres is away it is asked again.
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    `meanwhile` is what whoever asks has to go on doing until it is back.
+    """
+
+    def __init__(self, url: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.url, self._meanwhile = url, meanwhile
         self._mine = threading.local()
 
     def ask(self, query: str, *values: object) -> list[Row]:
@@ -60,6 +63,7 @@ class Ours:
                 self._mine.connection = None
                 if time.monotonic() > deadline:
                     raise
+                self._meanwhile()
                 time.sleep(0.1)
 
     def _ask(self, query: str, values: Sequence[object]) -> list[Row]:
