@@ -75,13 +75,22 @@ class PlatformError(Exception):
 
 
 class TryLater(PlatformError):
-    """Nothing was written. `after` is in seconds, or None where the platform named no time."""
+    """Nothing was written. `after` is in seconds, or None where the platform named no time.
+
+    `alone`: it is only this one that waits, as the platform is neither busy nor away.
+    """
 
     def __init__(
-        self, message: str, *, after: int | None = None, status: int | None = None, request_id: str = ""
+        self,
+        message: str,
+        *,
+        after: int | None = None,
+        status: int | None = None,
+        request_id: str = "",
+        alone: bool = False,
     ) -> None:
         super().__init__(message, status=status, request_id=request_id)
-        self.after = after
+        self.after, self.alone = after, alone
 
 
 class OutcomeUnknown(PlatformError):

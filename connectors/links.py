@@ -3,15 +3,18 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from connectors.interface import Fix, OutcomeUnknown, Problem, Rejected, TryLater
 from connectors.models import Connection, Creation, RemoteLink
+
+QUIET = timedelta(seconds=330) / settings.CLOCK_DIVISOR  # from a call whose answer says nothing to its proven absence
 
 
 class Theirs(Protocol):
@@ -66,18 +69,25 @@ def _question(ours: Ours, found: Sequence[Theirs]) -> Problem:
 
 
 def create(connection: Connection, ours: Ours, *, now: datetime) -> str:
-    """Creates and links. On record first, with its key; an answer that says nothing may have spent the key."""
+    """Creates and links. On record first, with its key; an answer that says nothing may have spent the key.
+
+    And what it answered may still come, as where a gateway gives up and the platform goes on: for a while it is only
+    looked for, and nothing new is created. Raises TryLater then.
+    """
     creation, _ = Creation.objects.get_or_create(
         connection=connection, kind=ours.kind, local_key=ours.local_key, defaults={"began_at": now}
     )
+    if creation.generation > 1 and creation.ended_at is None and now < creation.began_at + QUIET:
+        raise TryLater(f"Sage may be taking {ours.name} yet; it is looked for again.", alone=True)
     mine = Creation.objects.filter(pk=creation.pk)
     try:
         theirs = ours.create(ours.key(creation.generation))
     except OutcomeUnknown as error:
-        mine.update(generation=F("generation") + (1 if error.answered else 0))
+        if error.answered:
+            mine.update(generation=F("generation") + 1, began_at=now, ended_at=None)
         raise TryLater(f"Sage did not say whether it took {ours.name}.", status=error.status) from None
     except Rejected:
-        mine.update(generation=F("generation") + 1)
+        mine.update(generation=F("generation") + 1, ended_at=now)
         raise
     mine.update(ended_at=now)
     return link_to(connection, ours.kind, ours.local_key, theirs.id, theirs.name, now=now)

@@ -3,6 +3,9 @@
 import json
 import logging
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +14,13 @@ import requests
 from oauthlib.oauth2 import BackendApplicationClient, Client, OAuth2Error, WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
+from connectors.http import Watched
 from connectors.interface import PlatformError, Reconnect, TryLater
 
 log = logging.getLogger(__name__)
 
-SECONDS = (5, 20)
+DEADLINE = timedelta(seconds=20)  # of one call to its last byte; below the 40 s lease of a renewal
+CONNECT_SECONDS = 5
 UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError)  # what an answer that is no token answer ends in
 TROUBLE = (OAuth2Error, requests.RequestException, *UNREADABLE)
 # What says that the authorisation is dead: OAuth 2.0 (RFC 6749, 5.2), and Sage Intacct's "Error handling".
@@ -85,17 +90,17 @@ def set_out(endpoints: Endpoints, *, platform: str, redirect_uri: str, scope: st
 
 def exchange(endpoints: Endpoints, *, redirect_uri: str, code: str, verifier: str, now: datetime) -> Tokens:
     """The code -> tokens. Raises AuthorisationFailed; the code is spent either way (60 s, single use)."""
-    session = _session(WebApplicationClient(endpoints.client_id))
-    session.redirect_uri = redirect_uri
     try:
-        answer = session.fetch_token(
-            _allowed(endpoints.token_url),
-            code=code,
-            code_verifier=verifier,
-            client_secret=endpoints.client_secret,
-            include_client_id=True,
-            timeout=SECONDS,
-        )
+        with _session(WebApplicationClient(endpoints.client_id), DEADLINE) as session:
+            session.redirect_uri = redirect_uri
+            answer = session.fetch_token(
+                _allowed(endpoints.token_url),
+                code=code,
+                code_verifier=verifier,
+                client_secret=endpoints.client_secret,
+                include_client_id=True,
+                timeout=_timeouts(DEADLINE),
+            )
         return _tokens(answer, now)
     except (OAuth2Error, *UNREADABLE) as error:
         log.warning("The code was refused: %s", getattr(error, "error", type(error).__name__))
@@ -110,51 +115,66 @@ def exchange(endpoints: Endpoints, *, redirect_uri: str, code: str, verifier: st
         ) from None
 
 
-def renew(endpoints: Endpoints, *, refresh_token: str, now: datetime) -> Tokens:
+def renew(endpoints: Endpoints, *, refresh_token: str, now: datetime, deadline: timedelta = DEADLINE) -> Tokens:
     """A refresh token, spent by this call -> the next pair; where no new one comes, the old one goes on living.
 
     Raises Reconnect when the platform calls it invalid, TryLater when there was no clear answer (then the token
     may or may not be spent, and may be tried once more).
     """
-    session = _session(WebApplicationClient(endpoints.client_id))
     try:
-        answer = session.refresh_token(
-            _allowed(endpoints.token_url),
-            refresh_token=refresh_token,
-            client_id=endpoints.client_id,
-            client_secret=endpoints.client_secret,
-            timeout=SECONDS,
-        )
+        with _session(WebApplicationClient(endpoints.client_id), deadline) as session:
+            answer = session.refresh_token(
+                _allowed(endpoints.token_url),
+                refresh_token=refresh_token,
+                client_id=endpoints.client_id,
+                client_secret=endpoints.client_secret,
+                timeout=_timeouts(deadline),
+            )
         return _tokens(answer, now)
     except TROUBLE as error:
         raise _refusal(error, "Sage no longer accepts our authorisation.") from None
 
 
-def grant(endpoints: Endpoints, *, username: str, now: datetime) -> Tokens:
+def grant(endpoints: Endpoints, *, username: str, now: datetime, deadline: timedelta = DEADLINE) -> Tokens:
     """The client credentials grant: who we are, and a user made for programs -> a token, with or without a refresh.
 
     Raises Reconnect when the platform refuses that user, TryLater when there was no clear answer.
     """
-    session = _session(BackendApplicationClient(endpoints.client_id))
     try:
-        answer = session.fetch_token(
-            _allowed(endpoints.token_url),
-            client_secret=endpoints.client_secret,
-            include_client_id=True,
-            username=username,
-            timeout=SECONDS,
-        )
+        with _session(BackendApplicationClient(endpoints.client_id), deadline) as session:
+            answer = session.fetch_token(
+                _allowed(endpoints.token_url),
+                client_secret=endpoints.client_secret,
+                include_client_id=True,
+                username=username,
+                timeout=_timeouts(deadline),
+            )
         return _tokens(answer, now, alone=True)
     except TROUBLE as error:
         raise _refusal(error, "Sage does not accept this user.") from None
 
 
-def _session(client: Client) -> OAuth2Session:
-    session = OAuth2Session(client=client)
+@contextmanager
+def _session(client: Client, deadline: timedelta) -> Iterator[OAuth2Session]:
+    """Its connection is cut at the deadline: an answer that drips must not outlive the lease of a renewal."""
+    session, watched = OAuth2Session(client=client), Watched()
     session.max_redirects = 0
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, watched)
     for kind in ("access_token_response", "refresh_token_response"):
         session.register_compliance_hook(kind, _flattened)
-    return session
+    timer = threading.Timer(deadline.total_seconds(), watched.line.cut)
+    timer.start()
+    try:
+        yield session
+    finally:
+        timer.cancel()
+        session.close()
+
+
+def _timeouts(deadline: timedelta) -> tuple[Any, Any]:
+    """To connect, and between two bytes of the answer."""
+    return min(CONNECT_SECONDS, deadline.total_seconds()), deadline.total_seconds()
 
 
 def _flattened(response: requests.Response) -> requests.Response:
@@ -191,7 +211,7 @@ def revoke(endpoints: Endpoints, *, token: str) -> bool:
     """Ends the authorisation over there; True when the platform said so. The access token may live on to its end."""
     form = {"client_id": endpoints.client_id, "client_secret": endpoints.client_secret, "token": token}
     try:
-        answer = requests.post(endpoints.revoke_url, data=form, timeout=SECONDS, allow_redirects=False)
+        answer = requests.post(endpoints.revoke_url, data=form, timeout=_timeouts(DEADLINE), allow_redirects=False)
     except requests.RequestException as error:
         log.warning("The revoke address did not answer: %s", type(error).__name__)
         return False

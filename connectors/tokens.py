@@ -23,9 +23,10 @@ from connectors.models import Connection, Credential
 log = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=60)
-LEASE = timedelta(seconds=40)
-WAIT_SECONDS = 20
-KEEP_SECONDS = 60
+LEASE = timedelta(seconds=40) / settings.CLOCK_DIVISOR
+DEADLINE = oauth.DEADLINE / settings.CLOCK_DIVISOR
+WAIT_SECONDS = 20 / settings.CLOCK_DIVISOR
+KEEP_SECONDS = 60  # a database that is away is no clock of ours
 
 
 def _box() -> MultiFernet:
@@ -150,9 +151,9 @@ def _renew(credential: Credential, connection: Connection, endpoints: oauth.Endp
 def _fresh(credential: Credential, connection: Connection, endpoints: oauth.Endpoints) -> oauth.Tokens:
     """The next pair: asked for anew by a user made for programs, else by the refresh token."""
     if connection.username:
-        return oauth.grant(endpoints, username=connection.username, now=timezone.now())
+        return oauth.grant(endpoints, username=connection.username, now=timezone.now(), deadline=DEADLINE)
     refresh = unseal(credential.refresh, connection=connection)
-    return oauth.renew(endpoints, refresh_token=refresh, now=timezone.now())
+    return oauth.renew(endpoints, refresh_token=refresh, now=timezone.now(), deadline=DEADLINE)
 
 
 def _let_go(credential: Credential, fence: int) -> None:

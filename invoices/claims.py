@@ -162,8 +162,15 @@ def first_sent(claimed: Claim) -> PushAttempt | None:
     return attempts.first()
 
 
-def key_is_old(claimed: Claim, now: datetime) -> bool:
-    """Past half the time for which the platform keeps a key, we look before we rely on it."""
+def must_look_first(claimed: Claim, now: datetime) -> bool:
+    """What was proven absent is looked for once more before it goes again alone.
+
+    Past half the time for which the platform keeps a key; and where another member of its lost batch has been found
+    since, as the call came after all, and a key of its own would not keep the two apart.
+    """
     earlier = first_sent(claimed)
+    if earlier is None:
+        return False
     half_life = connectors.platform_of(claimed.push.connection).key_life / 2
-    return earlier is not None and now - earlier.started_at > half_life
+    came = earlier.batch is not None and earlier.batch.attempts.filter(outcome=PushAttempt.Outcome.FOUND).exists()
+    return came or now - earlier.started_at > half_life

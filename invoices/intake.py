@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Q
 from django.db.models.functions import Upper
 
 from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, RemoteStatus
 from connectors.models import Connection, RemoteLink
 from incrementors.models import Group
 from incrementors.services import hold_numbers, take_numbers
-from invoices.models import Client, Event, Invoice, InvoiceLine, PushAttempt, Voiding
+from invoices.models import Client, Event, Invoice, InvoiceLine, Push, PushAttempt, Voiding
 from invoices.models import RemoteInvoice as Row
 
 STATUS = {
@@ -114,7 +115,8 @@ def _known(connection: Connection, page: Sequence[BookedInvoice]) -> dict[object
 def _under_way(connection: Connection, page: Sequence[BookedInvoice]) -> set[str]:
     """Our numbers among its references that may just be arriving there: the push itself links them."""
     references = {booked.invoice.reference.upper() for booked in page if booked.invoice.reference}
-    attempts = PushAttempt.objects.filter(push__connection=connection, resolved_at=None)
+    again = Q(outcome=PushAttempt.Outcome.ABSENT, push__state=Push.State.READY)  # a late one would come under its key
+    attempts = PushAttempt.objects.filter(Q(resolved_at=None) | again, push__connection=connection)
     numbers = attempts.alias(upper=Upper("push__invoice__number")).filter(upper__in=references)
     return {str(number).upper() for number in numbers.values_list("push__invoice__number", flat=True)}
 

@@ -30,7 +30,7 @@ from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
 
-LANE_LIMIT = timedelta(seconds=30) / settings.CLOCK_DIVISOR  # over the deadline of a call, below the lease
+LANE_LIMIT = timedelta(seconds=120) / settings.CLOCK_DIVISOR  # over all calls of one sending, each at its deadline
 DRAIN = 20  # hands that one task carries before it makes room for others
 SWEEP = 50  # hints that one sweep gives
 NUMBERS = 100  # that one question asks for
@@ -88,7 +88,7 @@ def _may_leave(claimed: Claim) -> bool:
 
 
 def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> None:
-    """One creating call, and what came of it; where a key has grown old a look comes first."""
+    """One creating call, and what came of it; where the key alone does not protect us a look comes first."""
     first, invoice = ready[0]
     try:
         if len(ready) == 1 and _is_there_already(first, invoice, connector):
@@ -106,11 +106,11 @@ def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> No
 
 
 def _is_there_already(claimed: Claim, invoice: NewInvoice, connector: Connector) -> bool:
-    """Looks before it sends where a key has grown old, or where this database was restored and may have forgotten."""
+    """Looks before it sends where the key alone is not enough, or where this database was restored and may forget."""
     restored = epoch.confirmed()
     if restored and restored.copied_at and not epoch.remembers(claimed.push.invoice.created_at):
         seen = sight(claimed, invoice, connector, since=restored.copied_at)
-    elif claims.key_is_old(claimed, timezone.now()):
+    elif claims.must_look_first(claimed, timezone.now()):
         seen = Sighting(found=connector.find_invoices(invoice))
     else:
         return False

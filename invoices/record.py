@@ -254,7 +254,8 @@ def _later(push: Push, attempt: PushAttempt, error: PlatformError, now: datetime
     push.state, push.due_at = Push.State.READY, now
     if not (split or isinstance(error, Reconnect)):
         push.due_at = now + _wait(push, error)
-        connectors.pause(push.connection, until=push.due_at)
+        if not (isinstance(error, TryLater) and error.alone):
+            connectors.pause(push.connection, until=push.due_at)
     push.save()
 
 
@@ -320,7 +321,7 @@ def abandoned(push_id: int, *, now: datetime) -> None:
             _unknown(push, attempt, OutcomeUnknown(attempt.message), now)
         else:
             push.fence += 1
-            _later(push, attempt, TryLater(attempt.message), now)
+            _later(push, attempt, TryLater(attempt.message, alone=True), now)
     log.warning("A worker left it behind: now %s", push.state, extra={"push": push_id})
 
 

@@ -11,6 +11,7 @@ SETTINGS = {
     "search": ("substring", "prefix", "exact", "off", "none"),
     "remember_refusals": (False, True),
     "draft_deletion": (200, 204),
+    "lag": (0,),  # seconds for which lists do not show a new invoice; Intacct's queries lag with them
 }
 open_books = books.open_books
 
@@ -25,4 +26,5 @@ def platform(store: Store) -> Platform:
         answers=FAULT_ANSWERS,
         deeds={"expired": held.expire_access, "revoked": held.revoke_all},
         settings=SETTINGS,
+        counts=frozenset({"lag"}),
     )

@@ -1,6 +1,7 @@
 """The API's sales invoices."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from http.client import NO_CONTENT
 
 from flask import Blueprint, Response, jsonify, request, url_for
@@ -12,6 +13,7 @@ from sandbox.accounting.entrance import answer_once, body_of, books, guard
 from sandbox.accounting.kinds import INVOICE
 from sandbox.accounting.listing import add_moments, page_of, shown
 from sandbox.accounting.reading import Json, moment
+from sandbox.clock import stamp
 from sandbox.context import sandbox
 
 api = Blueprint("accounting_invoices", __name__, url_prefix=f"{API_PREFIX}/sales_invoices")
@@ -95,6 +97,8 @@ def _complete(invoice: Json) -> Json:
 def _asked_search() -> Search:
     """Raises Refused."""
     search = Search(order=_order(request.args.get("sort", "")))
+    if lag := sandbox().switchboard.settings["lag"]:
+        search.add(f"{column('created_at')} <= ?", stamp(sandbox().now() - timedelta(seconds=lag)))
     for name, path in (("contact_id", "contact.id"), ("status_id", "status.id")):
         if name in request.args:
             search.add(f"{column(path)} = ?", request.args[name])

@@ -3,14 +3,18 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from sandbox.clock import stamp
+from sandbox.context import sandbox
 from sandbox.intacct import fields
 from sandbox.intacct.answers import Json, invalid_payload, wrong
 from sandbox.intacct.books import Books, Search
 from sandbox.intacct.calls import Answer, Call, count_transaction
 from sandbox.intacct.filters import Column, combine, read_filter, refused
 from sandbox.intacct.kinds import CUSTOMER, INVOICE, INVOICE_LINE, KINDS
+from sandbox.intacct.setting import setting
 from sandbox.intacct.shapes import public, public_line, value_at
 
 KEYS = ("object", "fields", "filters", "filterExpression", "filterParameters", "orderBy", "start", "size")
@@ -118,6 +122,9 @@ def _search(body: Json, books: Books, kind: str) -> Search:
         raise refused("filters is an array", "/filters")
     sql, values = combine([read_filter(each, column_of) for each in filters], str(body.get("filterExpression") or ""))
     search.add(sql, *values)
+    if kind == INVOICE and (lag := setting("lag")):
+        created = "json_extract(shown, '$.audit.createdDateTime')"
+        search.add(f"{created} <= ?", stamp(sandbox().now() - timedelta(seconds=lag)))
     if not books.entity_id and parameters.get("includePrivate") is not True:
         search.add("entity = ''")
     return search

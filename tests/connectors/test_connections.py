@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from connectors import links, services
-from connectors.interface import Fix, NewClient, Rejected, RemoteClient
+from connectors.interface import Fix, NewClient, OutcomeUnknown, Problem, Rejected, RemoteClient, TryLater
 from connectors.models import Catalogue, Connection, Creation, Credential, RemoteLink
 from connectors.options import Kind
 from connectors.services import ChoiceRefused
@@ -95,6 +95,49 @@ def test_one_that_is_another_clients_already_is_not_taken_for_this_one(bare: Con
     platform = Platform(theirs)
     assert ensure(platform, bare, now) == "new"
     assert len(platform.created[0]) == 32
+
+
+class Mumbling(Platform):
+    """Its gateway gives up with a 504 while the request goes on."""
+
+    def create_client(self, client: NewClient, key: str) -> RemoteClient:
+        self.created.append(key)
+        raise OutcomeUnknown("Sage answered 504 and nothing that can be understood.", status=504)
+
+
+def test_after_an_answer_that_says_nothing_a_client_is_only_looked_for_until_what_was_asked_can_have_come(
+    bare: Connection, now: datetime
+) -> None:
+    us, mumbling = uuid.uuid4(), Mumbling()
+    with pytest.raises(TryLater):
+        ensure(mumbling, bare, now, us)
+    for wait in (timedelta(seconds=1), links.QUIET - timedelta(seconds=1)):
+        with pytest.raises(TryLater) as later:
+            ensure(mumbling, bare, now + wait, us)
+        assert later.value.alone  # other invoices go on
+    assert len(mumbling.created) == 1
+    late = Platform(RemoteClient(id="late", name=CLIENT.name))
+    assert ensure(late, bare, now + timedelta(seconds=2), us) == "late"
+    assert late.created == []
+
+
+def test_a_client_that_never_came_is_created_under_a_new_key(bare: Connection, now: datetime) -> None:
+    us, mumbling, platform = uuid.uuid4(), Mumbling(), Platform()
+    with pytest.raises(TryLater):
+        ensure(mumbling, bare, now, us)
+    assert ensure(platform, bare, now + links.QUIET, us) == "new"
+    assert platform.created != mumbling.created
+
+
+def test_a_client_that_was_refused_is_created_as_soon_as_it_is_mended(bare: Connection, now: datetime) -> None:
+    class Strict(Platform):
+        def create_client(self, client: NewClient, key: str) -> RemoteClient:
+            raise Rejected((Problem(message="Too long.", meaning="Too long."),), status=422)
+
+    us = uuid.uuid4()
+    with pytest.raises(Rejected):
+        ensure(Strict(), bare, now, us)
+    assert ensure(Platform(), bare, now, us) == "new"
 
 
 def test_two_workers_that_link_one_client_at_once_agree(bare: Connection, now: datetime) -> None:

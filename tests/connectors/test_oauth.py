@@ -4,8 +4,9 @@ import base64
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,9 +15,10 @@ import pytest
 import requests
 import responses
 
-from connectors import oauth
+from connectors import oauth, tokens
 from connectors.interface import PlatformError, Reconnect, TryLater
 from connectors.oauth import AuthorisationFailed, Endpoints, Tokens
+from tests.connectors.peer import Talk, answered, listening
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 CALLBACK = "https://reflow.example/settings/connector/callback/"
@@ -199,6 +201,25 @@ def test_a_renewal_that_fails_says_what_comes_next(
         renew()
     assert type(failed.value) is error
     assert "REFRESH-0" not in str(failed.value)
+
+
+def test_a_renewal_whose_answer_drips_is_over_at_its_deadline() -> None:
+    def manners(talk: Talk) -> None:
+        talk.hear()
+        talk.drip(b"".join(answered(json.dumps(PAIR).encode(), "200 OK")))  # a time-out between two bytes never comes
+
+    with listening(manners) as peer:
+        began = time.monotonic()
+        with pytest.raises(TryLater):
+            oauth.renew(
+                replace(WHERE, token_url=peer.url), refresh_token="REFRESH-0", now=NOW, deadline=timedelta(seconds=0.3)
+            )
+        assert 0.25 < time.monotonic() - began < 2
+        assert peer.connections == 1
+
+
+def test_a_renewal_is_over_before_its_lease_is() -> None:
+    assert tokens.DEADLINE < tokens.LEASE / 1.5
 
 
 def test_an_exchange_without_a_refresh_token_is_no_authorisation(wire: responses.RequestsMock) -> None:

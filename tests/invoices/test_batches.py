@@ -230,6 +230,26 @@ def test_where_one_member_was_found_the_others_go_alone_with_keys_of_their_own(
     assert len(books.held) == 3
 
 
+def test_a_lost_batch_that_arrives_after_the_first_of_its_members_was_proven_absent_is_not_sent_twice(
+    queue: Queue, books: Books, wired: Connection, now: datetime
+) -> None:
+    pushes = queue(3)
+    books.answers = [LOST]
+    carry(wired, now)
+    first = fresh(pushes)[0]
+    while first.state == Push.State.UNKNOWN:
+        worker.look(first.pk, now=first.due_at)
+        first.refresh_from_db()
+    for attempt in PushAttempt.objects.order_by("position"):
+        books._write(claims.documents.from_json(attempt.document or {}))
+    at = look_until_settled(pushes)
+    carry(wired, at)
+    assert {push.state for push in fresh(pushes)} == {"SENT"}
+    assert len(books.calls) == 1
+    assert len(books.held) == 3
+    assert [attempt.outcome for attempt in first.attempts.all()] == ["ABSENT", "FOUND"]
+
+
 def test_a_lost_batch_waits_until_the_last_of_its_members_is_proven_absent(
     queue: Queue, books: Books, wired: Connection, now: datetime
 ) -> None:

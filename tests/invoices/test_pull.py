@@ -350,6 +350,15 @@ def test_a_push_that_may_just_be_arriving_is_left_to_itself(
     assert read(wired).imported == 1
 
 
+def test_a_push_that_waits_to_be_sent_again_is_left_to_itself_as_what_was_absent_may_come_late(
+    books: Books, wired: Connection, new_push: NewPush, now: datetime
+) -> None:
+    push = new_push("READY")
+    push.attempts.create(n=1, generation=1, key="k", started_at=now, resolved_at=now, outcome="ABSENT")
+    books.invoices = [booked(1, reference="INV-00001")]
+    assert read(wired).imported == 0
+
+
 def test_a_push_that_is_recorded_while_its_page_is_taken_is_followed_and_not_imported(
     books: Books, wired: Connection, new_push: NewPush, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

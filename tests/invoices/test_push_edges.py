@@ -59,6 +59,17 @@ def test_an_answer_after_the_lease_that_nobody_looked_for_yet_still_counts(push:
     assert push.attempts.get().outcome == PushAttempt.Outcome.SENT
 
 
+def test_when_a_worker_died_before_a_byte_could_leave_the_others_go_in_the_very_sweep_that_finds_it(
+    new_push: NewPush, wired: Connection, new_invoice: Callable[..., Invoice], staff: User, now: datetime
+) -> None:
+    left = new_push("SENDING", lane=0)
+    other = services.request_push(invoice_id=new_invoice().pk, actor=staff, now=now)
+    assert left.lease_until
+    assert worker.sweep(now=left.lease_until + timedelta(seconds=1)) == [other.pk]
+    left.refresh_from_db()
+    assert left.state == Push.State.READY
+
+
 @pytest.mark.parametrize("error", [TryLater("busy"), LOST, NUMBER_TAKEN, Reconnect("dead")], ids=repr)
 def test_a_late_failure_whose_fence_is_lost_changes_nothing(push: Push, books: Books, error: PlatformError) -> None:
     books.creates = [error]

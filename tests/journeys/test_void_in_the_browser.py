@@ -10,9 +10,9 @@ from connectors.models import Connection
 from invoices.models import Invoice, Push, Voiding
 from tests.books import Sandbox
 from tests.journeys.conftest import Crew, NewPage
+from tests.journeys.examined import NARROW, faults_of
 from tests.journeys.intacct import send
 from tests.journeys.test_in_the_browser import push_card, sign_in
-from tests.journeys.test_pages_look import NARROW, faults_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 

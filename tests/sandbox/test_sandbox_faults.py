@@ -184,13 +184,23 @@ def test_an_order_that_makes_no_sense_is_400_in_plain_words(client: Visitor, bod
     assert words in answer.json()["error"]
 
 
+def test_lists_that_lag_do_not_show_a_new_invoice_yet(client: Visitor) -> None:
+    made = client.post("/sales_invoices", client.invoice_body(reference="INV-7")).json()
+    client.fault("setting", name="lag", value=60)
+    assert client.get("/sales_invoices", search="INV-7").json()["$items"] == []
+    assert client.get("/sales_invoices").json()["$total"] == 0
+    assert client.get(f"/sales_invoices/{made['id']}").status_code == 200
+    client.clock.pass_time(seconds=61)
+    assert client.get("/sales_invoices", search="INV-7").json()["$total"] == 1
+
+
 def test_clearing_puts_the_settings_back(client: Visitor) -> None:
     client.fault("setting", name="search", value="off")
     client.fault("busy", times=3)
     shown = requests.get(f"{client.url}/_faults", timeout=10).json()
     assert shown["faults"] == [{"kind": "busy", "on": "/accounting/v3.1", "times": 3}]
     cleared = requests.delete(f"{client.url}/_faults", timeout=10).json()
-    usual = {"search": "substring", "remember_refusals": False, "draft_deletion": 200}
+    usual = {"search": "substring", "remember_refusals": False, "draft_deletion": 200, "lag": 0}
     assert cleared == {"faults": [], "settings": usual}
 
 

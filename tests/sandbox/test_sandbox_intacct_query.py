@@ -231,3 +231,11 @@ def test_a_page_of_many_invoices_is_read_by_an_index(application: Application) -
     page = application.query(INVOICES, ["key", "referenceNumber"], since, orderBy=order, start=201, size=100).json()
     assert (len(page["ia::result"]), page["ia::meta"]["next"]) == (100, None)
     assert page["ia::result"][-1]["referenceNumber"] == "OLD-000300"
+
+
+def test_queries_lag_with_the_lists(application: Application) -> None:
+    application.create(referenceNumber="INV-7")
+    application.setting("lag", 60)
+    assert application.rows(INVOICES, ["key"]) == []
+    application.clock.pass_time(seconds=61)
+    assert len(application.rows(INVOICES, ["key"])) == 1
