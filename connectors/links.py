@@ -119,12 +119,20 @@ def link_to(
     return remote_id
 
 
-def unlink(connection: Connection, kind: str, local_key: str) -> None:
-    """Forgets a link whose other end is gone, so that the next send finds or creates it anew."""
+def unlink(connection: Connection, kind: str, local_key: str, *, seen: int | None = None) -> None:
+    """Forgets a link whose other end is gone, so that the next send finds or creates it anew.
+
+    With the generation a person has `seen`, a second click on the same page is the same creation, under the same key.
+    """
     RemoteLink.objects.filter(connection=connection, kind=kind, local_key=local_key).delete()
-    Creation.objects.filter(connection=connection, kind=kind, local_key=local_key).update(
-        generation=F("generation") + 1
-    )
+    created = Creation.objects.filter(connection=connection, kind=kind, local_key=local_key)
+    (created if seen is None else created.filter(generation=seen)).update(generation=F("generation") + 1)
+
+
+def generation(connection: Connection, kind: str, local_key: str) -> int:
+    """Of its latest creation; 0 where there was none."""
+    created = Creation.objects.filter(connection=connection, kind=kind, local_key=local_key)
+    return created.values_list("generation", flat=True).first() or 0
 
 
 def key_for(company_id: str, subject: str, generation: int) -> str:

@@ -104,6 +104,7 @@ def _page(request: HttpRequest, connection: Connection, subject: Subject) -> Htt
     linked = RemoteLink.objects.filter(
         connection=connection, kind=subject.ours.kind, local_key=subject.ours.local_key
     ).first()
+    context["seen"] = links.generation(connection, subject.ours.kind, subject.ours.local_key)
     return render(request, "registers/sage.html", {**context, "subject": subject, "q": q, "linked": linked})
 
 
@@ -125,7 +126,8 @@ def _settle(request: HttpRequest, connection: Connection, subject: Subject) -> N
     chosen, now = request.POST.get("remote", ""), timezone.now()
     known = {row["theirs"].id: row["theirs"] for row in _suggestions(connection, subject, request.POST.get("q", ""))}
     if chosen == "new":
-        links.unlink(connection, subject.ours.kind, subject.ours.local_key)
+        seen = int(shown) if (shown := request.POST.get("seen", "")).isdecimal() else 0
+        links.unlink(connection, subject.ours.kind, subject.ours.local_key, seen=seen)
         links.create(connection, subject.ours, now=now)
         messages.success(request, f"{subject.name} was created in Sage.")
     elif chosen in known:

@@ -1,5 +1,6 @@
 """Every refusal a person can meet: made to happen in the sandbox, told in plain words, mended, and sent."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -187,3 +188,19 @@ def test_several_customers_are_a_question_and_never_a_guess(
     client.post(page, {"remote": both[1], "q": ""})
     assert RemoteLink.objects.get(kind=RemoteLink.Kind.CLIENT).remote_id == both[1]
     assert send(invoice, staff, now).state == Push.State.SENT
+
+
+def test_a_second_click_on_create_anew_is_the_same_customer(
+    connection: Connection, sandbox: Sandbox, invoice: Invoice, staff: User, client: Browser, now: datetime
+) -> None:
+    send(invoice, staff, now)
+    Client.objects.update(reference="")  # which Sage takes once only
+    before = {row["id"] for row in sandbox.contacts()}
+    client.force_login(staff)
+    page = reverse("client-sage", args=[invoice.client.uuid])
+    seen = re.search(r'name="seen" value="(\d+)"', client.get(page).text)
+    assert seen
+    for _ in range(2):
+        client.post(page, {"remote": "new", "q": "", "seen": seen[1]})
+    (new,) = {row["id"] for row in sandbox.contacts()} - before
+    assert RemoteLink.objects.get(kind=RemoteLink.Kind.CLIENT).remote_id == new
