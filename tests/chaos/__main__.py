@@ -75,6 +75,7 @@ class Run:
         asked, stack = self.asked, self.stack
         stack.start_servers()
         stack.run("manage", "migrate", "--no-input", "--verbosity", "0")
+        stack.run("manage", "collectstatic", "--no-input", "--verbosity", "0")
         stack.start_programs()
         stack.run("tests.chaos.opening", asked.platform, stack.sage, str(self.plan.clients), str(self.plan.items))
         stack.wait()

@@ -5,7 +5,6 @@ import sys
 from decimal import Decimal
 
 import django
-from django.core.management import call_command
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reflow.settings")
 django.setup()
@@ -23,7 +22,6 @@ PEOPLE = {ADMIN: "Admin", **dict.fromkeys(STAFF, "Staff")}
 
 
 def main(platform: str, sage: str, clients: int, items: int) -> None:
-    call_command("collectstatic", interactive=False, verbosity=0)
     people = {name: User.objects.create_user(name, password=PASSWORD) for name in PEOPLE}
     for name, role in PEOPLE.items():
         people[name].groups.add(Role.objects.get(name=role))

@@ -30,10 +30,12 @@ from invoices.models import (
     PushAttempt,
     PushBatch,
     RemoteInvoice,
+    Scratch,
     TaxRate,
     ViewChoice,
     Voiding,
 )
+from invoices.models.scratch import LARGEST_SCRATCH
 from tests.conftest import draft_for
 from tests.invoices.conftest import remote_of
 
@@ -260,6 +262,9 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "voiding_one_open_for_each_invoice": [
         lambda s: [s.voiding(), s.voiding()],
         lambda s: [s.voiding(), s.voiding(state="ATTENTION", problems=[{"message": "x"}])],
+    ],
+    "scratch_is_not_endless": [
+        lambda s: Scratch.objects.create(person=s.staff, saved_at=s.now, fields={"notes": "x" * LARGEST_SCRATCH})
     ],
     "voiding_has_a_reason": [lambda s: s.voiding(reason="")],
     "voiding_in_hand_has_a_lease": [lambda s: s.voiding(state="WORKING"), lambda s: s.voiding(lease_until=s.now)],

@@ -153,7 +153,7 @@ def numbers_shown(browser: Browser, invoice: Invoice) -> dict[str, str]:
     """The number that the list, the invoice's page and the CSV show for it, and whether its own number finds it."""
     own = str(invoice.number)
     address = reverse("invoice-detail", args=[invoice.pk])
-    in_list = re.search(rf'<a href="{address}">([^<]+)</a>', browser.get(reverse("invoice-list"), {"q": own}).text)
+    in_list = re.search(rf'<a href="{address}"[^>]*>([^<]+)</a>', browser.get(reverse("invoice-list"), {"q": own}).text)
     on_page = re.search(r'<span id="number">([^<]+)</span>', browser.get(address).text)
     (row,) = [row for row in csv_rows(browser) if row["Own number"] == own]
     assert in_list and on_page

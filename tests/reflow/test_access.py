@@ -191,10 +191,13 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
             return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
         if subject == "scratch":
             return reverse(name, args=[UUID(int=1)])
-        takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create")
+        takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create", *LISTED)
         return reverse(name, args=[rows[subject]] if takes_one else [])
 
     return path
+
+
+LISTED = ("moving", "chosen", "approve-many", "send-many")
 
 
 @pytest.fixture
