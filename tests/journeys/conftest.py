@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGKILL
@@ -133,6 +134,7 @@ class Faults:
             self.seen.append(f"{message.page and message.page.url}: {message.text}")
 
 
+CALM_SECONDS = 0.1  # without a query under way
 NewPage = Callable[..., Page]
 
 
@@ -157,7 +159,20 @@ def new_page(chromium: Browser, live_server: Any, settings: Any) -> Iterator[New
     yield opened
     for context in contexts:
         context.close()
+    _come_to_rest()
     assert faults.seen == []
+
+
+def _come_to_rest() -> None:
+    """What a closing page still said, such as the scratch it kept, is written before the tables are emptied."""
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+    deadline = calm_since = time.monotonic()
+    with connection.cursor() as cursor:
+        while time.monotonic() - calm_since < CALM_SECONDS:
+            assert time.monotonic() < deadline + 10, "The application did not come to rest."
+            cursor.execute(f"{busy} AND pid <> pg_backend_pid()")
+            if cursor.fetchone() != (0,):
+                calm_since = time.monotonic()
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_the_boxes_answer_arrows_home_end_escape_and_the_mouse(page: Page, staff
     offered(page, "Bramley Stores Ltd")
     press(page, "Tab")
     expect(client_box(page)).to_have_value("Bramley Stores Ltd (BRAM1)")
-    box, options = page.get_by_label("Property"), page.get_by_role("option")
+    box, options = page.get_by_label("Property"), page.get_by_role("listbox").get_by_role("option")
     expect(box).to_be_focused()
     expect(box).to_have_attribute("aria-expanded", "false")
     press(page, "ArrowDown")

@@ -39,6 +39,7 @@ def test_a_person_reads_the_consequence_voids_mends_what_sage_refuses_and_sees_i
     sandbox._call("POST", f"/_books/invoices/{held['id']}/pay", json={"amount": "4.00"})
     sign_in(page, staff)
     page.goto(f"/invoices/{invoice.pk}/")
+    page.locator("#actions summary").click()
     page.get_by_role("link", name="Void in Sage").click()
     expect(page.get_by_role("heading", name=f"Void {invoice.number} in Sage")).to_be_visible()
     expect(page.get_by_text("It can't be undone.")).to_be_visible()
