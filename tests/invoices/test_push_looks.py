@@ -103,6 +103,16 @@ def test_no_look_comes_before_its_time(push: Push, books: Books) -> None:
     assert books.calls == ["create"]
 
 
+def test_the_first_look_leaves_sage_a_minute_after_the_last_byte_may_have_left(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    until = carry(push).attempts.get().may_leave_until
+    assert until
+    worker.look(push.pk, now=until + record.QUIET - timedelta(milliseconds=1))
+    assert books.calls == ["create"]
+    worker.look(push.pk, now=until + record.QUIET)
+    assert books.calls == ["create", "find"]
+
+
 def test_while_one_looks_another_does_not(push: Push, books: Books) -> None:
     books.creates = [LOST]
     carry(push)
