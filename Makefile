@@ -22,7 +22,7 @@ prove: ## what waits too long for every day: absences proven in real time
 	@$(PYTHON) reflow/bootstrap.py --browser
 	@PROVE=1 THOROUGH=1 $(VENV) -m pytest -m prove --durations=10
 
-crash: ## every step of a worker x kill, exception, freeze x answered, lost, 500 (CELL=name, SEED=1)
+crash: ## every step of a worker x kill, exception, freeze x answered, lost, 500 (CELL=part-of-a-name for some)
 	@$(PYTHON) reflow/bootstrap.py
 	@$(VENV) -m tests.crash
 
