@@ -31,7 +31,7 @@ from invoices.models import Invoice, Push, PushAttempt
 from invoices.services import Refused
 from tests.conftest import draft_for, line
 from tests.machine import world
-from tests.machine.platform import FAULTS, Platform
+from tests.machine.platform import FAULTS, LATE, Platform
 
 SEED = int(os.environ.get("SEED", "1"))
 TIMES = [
@@ -42,6 +42,7 @@ TIMES = [
     record.ABSENCE,
     timedelta(hours=2),
 ]
+UNTOLD = ("lost", "error", "dropped", *LATE)
 FAULT, TIME = sampled_from(FAULTS), sampled_from(TIMES)
 REST = 400
 
@@ -201,6 +202,12 @@ class Machine(RuleBasedStateMachine):
         else:
             worker.deliver(hand)
         self.platform.fault, self.platform.delay = "none", timedelta(0)
+
+    @precondition(lambda self: self.hands or _any("READY"))
+    @rule(among=data(), fault=sampled_from(UNTOLD), lag=TIME)
+    def lose_an_answer(self, among: Any, fault: str, lag: timedelta) -> None:
+        """What the protocol is made for, so that it comes up on most ways."""
+        self.deliver(among=among, fault=fault, delay=TIMES[0], lag=lag, keeps=False)
 
     def _later(self, real: Any) -> Any:
         return lambda *given, **_: self.answers.append((real, given))
