@@ -5,7 +5,7 @@ UV := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --python-v
 SETTINGS := SECRET_KEY=only-for-checks-and-not-a-secret TOKEN_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove chaos backup restore screenshots check format lock clean
+.PHONY: help run test prove chaos crash mutants backup restore screenshots check format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,14 @@ prove: ## what waits too long for every day: absences proven in real time
 chaos: ## all of it under fire (N=500 SEED=1 PLATFORM=intacct make chaos; RECOVERY=1: one fault at a time at real clocks)
 	@$(PYTHON) reflow/bootstrap.py
 	@$(VENV) -m tests.chaos
+
+crash: ## every step of a worker x kill, exception, freeze x answered, lost, 500 (CELL=part-of-a-name for some)
+	@$(PYTHON) reflow/bootstrap.py
+	@$(VENV) -m tests.crash
+
+mutants: ## ten bugs put into a copy of the code, and the test that catches each
+	@$(PYTHON) reflow/bootstrap.py
+	@$(VENV) -m tests.mutants
 
 backup: ## a dump of the database (FILE=name; else a new one under .reflow/backups), while it runs or not
 	@$(PYTHON) reflow/bootstrap.py

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from connectors import services as connectors
@@ -65,7 +66,7 @@ def sight(claimed: Claim, invoice: NewInvoice, connector: Connector, *, since: d
     if found := connector.find_invoices(invoice):
         return Sighting(found=found)
     changed = changed_since(connector, since - CLOCKS_APART)
-    alike = [one for one in changed if _may_be_ours(claimed.push.connection, invoice, one)]
+    alike = [one for one in changed if _may_be_ours(claimed.push.connection, invoice, one, since)]
     if found := tuple(one.invoice for one in alike if one.invoice.reference == invoice.reference):
         return Sighting(found=found)
     return Sighting(
@@ -82,13 +83,17 @@ def changed_since(connector: Connector, since: datetime) -> Iterator[BookedInvoi
         cursor, is_last = page.cursor, page.is_last
 
 
-def _may_be_ours(connection: Connection, ours: NewInvoice, theirs: BookedInvoice) -> bool:
-    """Our reference; or the same in all but that, while neither its token nor its reference is another of ours."""
+def _may_be_ours(connection: Connection, ours: NewInvoice, theirs: BookedInvoice, since: datetime) -> bool:
+    """Our reference; or the same in all but that, while neither its token nor its reference is another of ours.
+
+    What was imported since is no other one for sure: ours may have been renamed over there and read in before the look.
+    """
     if theirs.invoice.reference == ours.reference:
         return True
     if _fingerprint_of(theirs) != _fingerprint(ours):
         return False
-    linked = RemoteInvoice.objects.filter(connection=connection, remote_id=theirs.invoice.id)
+    known = Q(invoice__origin=Invoice.Origin.OWN) | Q(linked_at__lt=since)
+    linked = RemoteInvoice.objects.filter(known, connection=connection, remote_id=theirs.invoice.id)
     another = Invoice.objects.filter(number__iexact=theirs.invoice.reference)
     return not (linked.exists() or another.exists())
 

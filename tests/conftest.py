@@ -45,8 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A quick run leaves out, and counts, what `make test` and `make prove` are for; whole installations go first."""
-    left_out = [marker for marker in ("thorough", "prove") if not os.environ.get(marker.upper())]
+    """A quick run leaves out, and counts, what other targets of `make` are for; whole installations go first."""
+    left_out = [marker for marker in ("thorough", "prove", "crash") if not os.environ.get(marker.upper())]
     later = [item for item in items if any(map(item.get_closest_marker, left_out))]
     if later:
         config.hook.pytest_deselected(items=later)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from connectors.interface import OutcomeUnknown, PlatformError, Reconnect, TryLater
 from connectors.models import Connection, RemoteLink
-from invoices import looks, record, services
+from invoices import intake, looks, record, services
 from invoices import push as worker
 from invoices.models import Invoice, Push, PushAttempt
 from tests.invoices.books import (
@@ -101,6 +101,16 @@ def test_no_look_comes_before_its_time(push: Push, books: Books) -> None:
     carry(push)
     worker.look(push.pk, now=push.due_at - timedelta(milliseconds=1))
     assert books.calls == ["create"]
+
+
+def test_the_first_look_leaves_sage_a_minute_after_the_last_byte_may_have_left(push: Push, books: Books) -> None:
+    books.creates = [LOST]
+    until = carry(push).attempts.get().may_leave_until
+    assert until
+    worker.look(push.pk, now=until + record.QUIET - timedelta(milliseconds=1))
+    assert books.calls == ["create"]
+    worker.look(push.pk, now=until + record.QUIET)
+    assert books.calls == ["create", "find"]
 
 
 def test_while_one_looks_another_does_not(push: Push, books: Books) -> None:
@@ -234,6 +244,20 @@ def test_what_is_the_same_but_for_its_reference_is_for_a_person(push: Push, book
         in (notes(push))
     )
     assert push.attempts.get().resolved_at is None, "so that nothing is sent over it"
+
+
+def test_one_that_was_renamed_and_read_in_before_the_look_is_for_a_person_and_never_sent_again(
+    push: Push, books: Books, wired: Connection, staff: User, now: datetime
+) -> None:
+    """It left, its answer was lost, a colleague renamed it, and a sync took it for an invoice raised over there."""
+    books.creates = [LOST]
+    carry(push)
+    wired.sync_settings = {"direction": "BOTH"}
+    theirs = booked(books.documents[0], now, reference="PO 17", number="SI-9")
+    assert intake.take(wired, [theirs], now=push.due_at).imported == 1
+    books.changed = [[theirs]]
+    look(push)
+    assert (push.state, push.cause) == ("ATTENTION", "DIFFERENT")
 
 
 @pytest.mark.parametrize(

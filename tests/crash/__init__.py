@@ -1,0 +1,1 @@
+"""Workers that die, stumble or freeze at each step of their work, and what others make of what they left."""
