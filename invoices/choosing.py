@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -73,9 +74,18 @@ def summary(found: QuerySet[Invoice], chooser: Chooser) -> dict[str, Any]:
     }
     if said["ids"]:
         invoices = chosen(ids)
+        said["going"] = _sums(one for one in invoices if not chooser.why_not_send(one))
         said["approve"] = _reasons(invoices, chooser.why_not_approve)
         said["send"] = _reasons(invoices, chooser.why_not_send)
     return said
+
+
+def _sums(invoices: Iterable[Invoice]) -> list[dict[str, str]]:
+    """Their totals, by currency."""
+    sums: dict[str, Decimal] = {}
+    for one in invoices:
+        sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.total
+    return [{"currency": currency, "amount": str(sums[currency])} for currency in sorted(sums)]
 
 
 def _reasons(invoices: Iterable[Invoice], why: Why) -> dict[str, int]:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.timezone import localtime
 
 from connectors.models import Connection
+from invoices.balances import AWAITING
 from invoices.models import Invoice
 from invoices.standing import held_as, latest_push, shown_number, standing_of
 
@@ -59,7 +60,8 @@ def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tu
         invoice.reference,
         invoice.issue_date.isoformat(),
         invoice.due_date.isoformat(),
-        *(invoice.net, invoice.tax, invoice.total, invoice.outstanding),
+        *(invoice.net, invoice.tax, invoice.total),
+        invoice.outstanding if invoice.status in AWAITING else "",
         invoice.currency,
         invoice.get_status_display(),
         invoice.get_origin_display(),

@@ -39,6 +39,7 @@ class Row:
     remote: RemoteInvoice | None
     stands: Standing
     number: str
+    is_owed: bool
     days_overdue: int
     why_not_approve: str
     why_not_send: str
@@ -80,6 +81,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         "kept": {name: value for name, value in asked.values().items() if name != "q"},
         "blocked": next((str(found) for found in obstacles_of_all(connection)), ""),
         "at_once": AT_ONCE,
+        "company_name": connection.company_name if connection else "",
     }
     return render(request, "invoices/list.html", context)
 
@@ -104,6 +106,7 @@ def _row(invoice: Invoice, connection: Connection | None, chooser: Chooser, toda
         remote=held_as(invoice, push, connection),
         stands=standing_of(invoice, push, connection, now=timezone.now()),
         number=shown_number(invoice, connection),
+        is_owed=awaited,
         days_overdue=max(0, (today - invoice.due_date).days) if awaited else 0,
         why_not_approve=chooser.why_not_approve(invoice),
         why_not_send=chooser.why_not_send(invoice),
@@ -197,7 +200,7 @@ def invoice_send_many(request: HttpRequest) -> HttpResponse:
         messages.error(request, f"Nothing was sent. {found[0]}")
         return _back(request)
     why = Chooser.of(person(request), connection).why_not_send
-    return _each(request, services.request_push, why, ("sent", "is on its way to Sage", "are on their way to Sage"))
+    return _each(request, services.request_push, why, ("sent", "was queued for Sage", "were queued for Sage"))
 
 
 def _each(request: HttpRequest, service: Any, why: choosing.Why, words: tuple[str, str, str]) -> HttpResponse:

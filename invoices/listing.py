@@ -8,7 +8,7 @@ from django.db.models import Prefetch, Q, QuerySet
 
 from connectors.models import Connection
 from invoices.filtering import Asked, filtered
-from invoices.finding import find
+from invoices.finding import Found, find
 from invoices.models import Invoice, Push
 
 PAGE_SIZE = 50
@@ -18,18 +18,19 @@ Key = tuple[object, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of invoices, the addresses of its neighbours ("" where there is none), and whether the search found
-    more than can be shown."""
+    """One page of invoices, the addresses of its neighbours ("" where there is none), how many a search found (None
+    where nothing was searched for), and whether it found more than can be shown."""
 
     invoices: list[Invoice]
     before: str
     after: str
+    found: int | None
     more: bool
 
 
 def page(asked: Asked, connection: Connection | None, *, today: date, after: str = "", before: str = "") -> Page:
     """The invoices after or before a key such as 2026-11-21.417, in the order asked for; bad keys are ignored."""
-    found, more = matching(asked, connection, today=today)
+    found, match = matching(asked, connection, today=today)
     back = _key(asked.sort, before)
     if key := back or _key(asked.sort, after):
         found = found.filter(_beyond(asked.sort, key, forwards=back is None))
@@ -45,19 +46,20 @@ def page(asked: Asked, connection: Connection | None, *, today: date, after: str
         invoices=rows,
         before=asked.address(before=_text(asked.sort, rows[0])) if rows and has_before else "",
         after=asked.address(after=_text(asked.sort, rows[-1])) if rows and has_after else "",
-        more=more,
+        found=len(match.ids) if match else None,
+        more=bool(match and match.more),
     )
 
 
-def matching(asked: Asked, connection: Connection | None, *, today: date) -> tuple[QuerySet[Invoice], bool]:
-    """What passes the filters and the search, and whether the search found more than its newest thousand."""
+def matching(asked: Asked, connection: Connection | None, *, today: date) -> tuple[QuerySet[Invoice], Found | None]:
+    """What passes the filters and the search, and what the search itself found, where something is searched for."""
     found = filtered(asked, connection, today=today)
     if asked.sort.endswith("number"):
         found = found.filter(number__isnull=False)  # only one that is being created this moment has none yet
     if not asked.q.strip():
-        return found, False
+        return found, None
     match = find(found, asked.q)
-    return found.filter(pk__in=match.ids), match.more
+    return found.filter(pk__in=match.ids), match
 
 
 def in_order(found: QuerySet[Invoice], sort: str) -> QuerySet[Invoice]:

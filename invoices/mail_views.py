@@ -99,7 +99,9 @@ def invoice_mail(request: HttpRequest, pk: int) -> HttpResponse:
         "number": number,
         "file_name": paper.file_name(invoice, number),
         "company": Company.ours(),
-        "why_not": mailing.why_not(invoice) or ("" if settings.MAIL_IS_SET_UP else mailing.NOT_SET_UP),
+        "why_not": mailing.why_not(invoice),
+        "is_set_up": settings.MAIL_IS_SET_UP,
+        "not_set_up": mailing.NOT_SET_UP,
         "last": invoice.mails.filter(state="SENT").first(),
     }
     return render(request, "invoices/mail.html", context, status=422 if form.errors else 200)

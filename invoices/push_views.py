@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from connectors.interface import Fix, PlatformError
+from connectors.registry import endpoints
 from connectors.services import live_connection, platform_of
 from incrementors.services import NumberRefused
 from invoices import conflicts, mailing, services, voidable
@@ -66,6 +67,7 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         "standing": stands,
         "platform_label": platform_of(subject).label if subject else "",
         "connection": subject,
+        "is_sandbox": bool(connection and endpoints(connection.platform).is_sandbox),
         "obstacles": [(obstacle, mend(request, invoice, obstacle.fix)) for obstacle in found],
         "problems": [
             (p, mend(request, invoice, p["fix"], p.get("subject", ""))) for p in (push.problems if push else [])

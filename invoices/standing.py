@@ -47,6 +47,7 @@ NOT_SENT = Standing(code="NOT_SENT", label="Not sent", tone="neutral", icon="das
 SENT = Standing(code="SENT", label="Sent", tone="good", icon="check-circle-fill")
 IMPORTED = Standing(code="IMPORTED", label="Imported", tone="neutral", icon="link-45deg")
 NUMBER_TO_COME = replace(SENT, reason="Sage's number is still to come.", moving=True)
+VOIDED = Standing(code="VOID", label="Void in Sage", tone="neutral", icon="slash-circle")
 SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
 ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
 
@@ -101,8 +102,12 @@ def _clock(moment: datetime) -> str:
 
 
 def standing_of(invoice: Invoice, push: Push | None, connection: Connection | None, *, now: datetime) -> Standing:
-    """As `standing`; an invoice that was raised in Sage stands there from the start."""
-    return IMPORTED if invoice.is_imported else standing(push, connection, now=now)
+    """As `standing`; one that was raised in Sage stands there from the start, and one that is void does not count."""
+    if invoice.is_imported:
+        return IMPORTED
+    if push and push.state == Push.State.SENT and invoice.status == Invoice.Status.VOID:
+        return VOIDED
+    return standing(push, connection, now=now)
 
 
 def remote_of(invoice: Invoice, connection: Connection | None) -> RemoteInvoice | None:

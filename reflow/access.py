@@ -16,6 +16,7 @@ ANYBODY = "anybody signed in"
 RULES: dict[str, str] = {
     "login": PUBLIC,
     "logout": ANYBODY,
+    "favicon": PUBLIC,
     "healthz": PUBLIC,
     "readyz": PUBLIC,
     "welcome": PUBLIC,
@@ -96,7 +97,7 @@ RULES: dict[str, str] = {
     "person-active": "auth.change_user",
 }
 # What answers before there is anybody; every other page leads to the set-up page then.
-BEFORE_SET_UP = ("welcome", "healthz", "readyz")
+BEFORE_SET_UP = ("welcome", "favicon", "healthz", "readyz")
 # What a POST needs besides, where reading is open to more people than doing.
 TO_POST: dict[str, tuple[str, ...]] = {"invoice-push": ("invoices.send_invoice",)}
 # Pages whose POST of somebody signed out leads back to them: what was typed is kept there as a scratch.

@@ -1,7 +1,10 @@
 """Every address, by the part of Reflow it belongs to; who may is in `reflow.access`."""
 
 from django.contrib.auth.views import LoginView, LogoutView
+from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 
 from reflow import health
 from settings_ui import landing, logo, sign_in, welcome
@@ -18,6 +21,7 @@ urlpatterns = [
     path("account/password/", sign_in.PasswordChange.as_view(), name="password-change"),
     path("welcome/", welcome.welcome, name="welcome"),
     path("company/logo.png", logo.show, name="company-logo"),
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("reflow/mark.svg")), name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

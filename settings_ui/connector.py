@@ -1,5 +1,6 @@
 """The connector's pages: authorise, choose, map, set, disconnect; each makes one call and answers."""
 
+import re
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ from settings_ui.syncing import follow_settings, sync_of
 
 JOURNEY = "connector-journey"
 MOST_SHOWN = 40
+LIKELY = re.compile(r"purchase|cost of (sales|goods)", re.IGNORECASE)
+TITLES = {"sales": "Default nominal code", "purchase": "Default purchase ledger account"}
 ACCOUNTS = {"sales": Kind.SALES_ACCOUNTS, "purchase": Kind.PURCHASE_ACCOUNTS}
 
 
@@ -193,13 +196,17 @@ def connector_account(request: HttpRequest, side: str) -> HttpResponse:
     try:
         entries = services.catalogue(connection, kind, now=timezone.now())
         if request.method == "POST":
-            services.choose_account(connection, kind, asked.get("account", ""), now=timezone.now())
+            entry = services.choose_account(connection, kind, asked.get("account", ""), now=timezone.now())
+            messages.success(request, f"{TITLES[side]}: {f'{entry.code} {entry.name}'.strip()}.")
             return redirect("connector")
     except (ChoiceRefused, PlatformError) as refused:
         error = str(refused)
     found = [entry for entry in entries if q.lower() in f"{entry.code} {entry.name}".lower()]
-    context = {"side": side, "q": q, "error": error, "found": found[:MOST_SHOWN], "more": len(found) > MOST_SHOWN}
+    context: dict[str, Any] = {"side": side, "q": q, "error": error}
+    context |= {"found": found[:MOST_SHOWN], "more": len(found) > MOST_SHOWN}
     context["chosen"] = asked.get("account") or getattr(connection, f"{side}_account_id")
+    if side == "purchase" and not (context["chosen"] or q):
+        context["suggested"] = next((entry for entry in found[:MOST_SHOWN] if LIKELY.search(entry.name)), None)
     if request.headers.get("HX-Request") and request.method == "GET":
         return render(request, "settings/_choices.html", context)
     context |= panel(connection, what_if(connection, asked.dict()))

@@ -36,7 +36,7 @@ def tasks(user: User, connection: Connection | None) -> list[Task]:
     steps = {step.anchor: step for step in checklist.steps(connection)}
     parts = tuple(steps[anchor] for anchor in IN_SAGE if anchor in steps)
     company_name = connection.company_name if connection else ""
-    found = [_company(), _sage(parts, company_name), _numbering(steps["numbering"]), _people(), *_invoices()]
+    found = [_sage(parts, company_name), _company(), _numbering(steps["numbering"]), _people(), *_invoices()]
     found = [task if user.has_perm(task.permission) else replace(task, url="") for task in found]
     found = [replace(task, state="done") if task.done else task for task in found]
     for index, task in enumerate(found):
@@ -48,16 +48,20 @@ def tasks(user: User, connection: Connection | None) -> list[Task]:
 
 def _company() -> Task:
     company = Company.ours()
-    has_logo = Company.objects.exclude(logo=b"").exists()
-    missing = [word for word, there in (("address", company.address), ("logo", has_logo)) if not there]
+    missing = [word for word, there in (("name", company.name), ("address", company.address)) if not there]
     return Task(
         title="Company details",
-        text=f"Still missing: {' and '.join(missing)}. They stand on every invoice." if missing else company.name,
+        text=_missing(missing) if missing else company.name,
         done=not missing,
         permission="invoices.change_company",
         url=reverse("company"),
-        action="Add them",
+        action="Add it" if len(missing) == 1 else "Add them",
     )
+
+
+def _missing(words: list[str]) -> str:
+    stands = "It stands" if len(words) == 1 else "They stand"
+    return f"Still missing: {' and '.join(words)}. {stands} on every invoice; a logo is optional."
 
 
 def _sage(parts: tuple[Step, ...], company_name: str) -> Task:
@@ -66,7 +70,7 @@ def _sage(parts: tuple[Step, ...], company_name: str) -> Task:
     bad = any(step.state == "bad" for step in parts)
     return Task(
         title="Connect to Sage",
-        text=f"{first.title}: {first.text[0].lower()}{first.text[1:]}" if first else f"Invoices go to {company_name}.",
+        text=f"{first.title}. {first.text}" if first else f"Invoices go to {company_name}.",
         done=first is None,
         permission="connectors.change_connection",
         url=reverse("connector") + (f"#{first.anchor}" if first else ""),

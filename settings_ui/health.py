@@ -152,6 +152,11 @@ RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
 )
 
 
+def _days_until(end: datetime, now: datetime) -> int:
+    """By the calendar, as people count; nothing on the last day itself."""
+    return (localtime(end).date() - localtime(now).date()).days
+
+
 def _days(count: int) -> str:
     return "less than a day" if count < 1 else f"{count} day{'' if count == 1 else 's'}"
 
@@ -200,7 +205,7 @@ def health_of(connection: Connection, found: Sequence[Step], sync: Sync, *, now:
     facts = replace(
         _facts(connection, sync, now),
         undone=next((step for step in found if step.is_set_up and step.state != "done"), None),
-        days_left=(dies_at - now).days if dies_at else None,
+        days_left=_days_until(dies_at, now) if dies_at else None,
     )
     oldest, counts = _oldest(connection), (facts.waiting, facts.sending, facts.checking, facts.attention)
     return Health(
@@ -271,7 +276,7 @@ def _lasts(connection: Connection, dies_at: datetime | None, now: datetime) -> s
         return f"As {connection.username}: it does not end by itself."
     if dies_at is None:
         return "Sage names no end; it is renewed as it is used."
-    return f"{_days((dies_at - now).days).capitalize()} left; renewed by itself while Reflow runs."
+    return f"{_days(_days_until(dies_at, now)).capitalize()} left; renewed by itself while Reflow runs."
 
 
 @require_safe

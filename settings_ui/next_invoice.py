@@ -106,7 +106,7 @@ def _number(ahead: Ahead, options: Options) -> Row:
 def _status(ahead: Ahead) -> Row:
     if ahead.document.is_draft:
         return Row(label="In Sage as", text="Draft", note="Somebody releases it there.")
-    return Row(label="In Sage as", text="Created", note="Final; it can still be amended there.")
+    return Row(label="In Sage as", text="Created", note="It is in the books at once; what is wrong is put right there.")
 
 
 def _account(ahead: Ahead, options: Options) -> Row:

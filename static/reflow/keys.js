@@ -38,6 +38,20 @@
 
   /* What each key is for: `on` finds what it acts upon, on this page and for this person; without that it does nothing */
   const click = (element) => element.click();
+
+  /** A slip of one finger must not approve or send: what a mouse does at once asks first where a key pressed it. */
+  function ask(button) {
+    const asked = button.dataset, own = asked.confirm;
+    if (!own) {
+      asked.confirm = asked.ask || `${words(button)} ${document.getElementById("number")?.textContent ?? ""}`.trim() + "?";
+      asked.confirmText = asked.askText || "";
+      asked.confirmAction = words(button);
+    }
+    button.click();
+    if (!own) for (const name of ["confirm", "confirmText", "confirmAction"]) delete asked[name];
+    document.querySelector("#confirm[open] [value=yes]")?.focus();
+  }
+
   const someRow = () => rows()[0];
   const newInvoice = () => document.querySelector("[data-new]");
   const KEYS = [
@@ -50,8 +64,8 @@
     { key: "x", says: "Tick the row", on: () => find("[data-row] [data-select]"), does: () => inHand()?.querySelector("[data-select]")?.click() },
     { key: "Enter", says: "Open the row", on: someRow },
     { key: "e", says: words, on: keyed("e"), does: click },
-    { key: "a", says: words, on: keyed("a"), does: click },
-    { key: "s", says: words, on: keyed("s"), does: click },
+    { key: "a", says: words, on: keyed("a"), does: ask },
+    { key: "s", says: words, on: keyed("s"), does: ask },
     { key: "m", says: words, on: keyed("m"), does: click },
     { key: "p", says: words, on: keyed("p"), does: click },
     { key: "g d", says: "Go to the dashboard", on: there("d"), does: click },
@@ -59,7 +73,7 @@
     { key: "g c", says: "Go to clients", on: there("c"), does: click },
     { key: "g s", says: "Go to settings", on: there("s"), does: click },
     { key: "Escape", says: "Close what is open", on: () => document.body },
-    { key: "?", says: "Show this map", on: () => document.body, does: showMap },
+    { key: "?", says: "Show this list", on: () => document.body, does: showMap },
   ];
 
   /** What works here and now, each key once. */

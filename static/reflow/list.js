@@ -7,43 +7,63 @@ const boxes = () => all("[data-select]", list());
 let allThatMatch = null; // what the server counted, while all that match are chosen
 let lastTicked = null;
 
-/* What is chosen: {count, more, sums: [{currency, amount}], approve: {reason: count}, send} ------------------- */
+/* What is chosen: {count, more, sums: [{currency, amount}], going: sums of what can be sent, approve: {reason: count}, send} */
 function chosenHere() {
-  const sums = new Map(), reasons = { approve: {}, send: {} }, ticked = boxes().filter((box) => box.checked);
+  const reasons = { approve: {}, send: {} }, ticked = boxes().filter((box) => box.checked);
   for (const { dataset } of ticked) {
-    const pennies = BigInt(dataset.total.replace(".", ""));
-    sums.set(dataset.currency, (sums.get(dataset.currency) ?? 0n) + pennies);
     for (const [what, counted] of Object.entries(reasons)) counted[dataset[what]] = (counted[dataset[what]] ?? 0) + 1;
   }
   return {
     count: ticked.length,
-    sums: Array.from(sums, ([currency, pennies]) => ({ currency, amount: decimalString(pennies) })),
+    sums: sumsOf(ticked),
+    going: sumsOf(ticked.filter((box) => !box.dataset.send)),
     ...reasons,
   };
 }
+
+function sumsOf(some) {
+  const sums = new Map();
+  for (const { dataset } of some) {
+    sums.set(dataset.currency, (sums.get(dataset.currency) ?? 0n) + BigInt(dataset.total.replace(".", "")));
+  }
+  return Array.from(sums, ([currency, pennies]) => ({ currency, amount: decimalString(pennies) }));
+}
+
+const inWords = (sums) => sums.map(inMoney).join(" · ");
 
 function inMoney({ currency, amount }) {
   return new Intl.NumberFormat(list().dataset.locale, { style: "currency", currency }).format(amount);
 }
 
-/** How many it will be done with, and why the others are left out: "3 already sent, 1 void: 10 will be sent". */
-function outcome(chosen, what, done) {
-  if (!chosen[what]) return { can: 0, why: `${list().dataset.atOnce} at a time: narrow it with a search or a filter.` };
+/** How many it can be done with, and why the others are left out: "3 already sent, 1 void". */
+function outcome(chosen, what) {
+  if (!chosen[what]) return { can: 0, tooMany: `${list().dataset.atOnce} at a time: narrow it with a search or a filter.` };
   const { "": can = 0, ...others } = chosen[what];
   const left = Object.entries(others).map(([reason, count]) => `${count} ${reason}`).join(", ");
-  return { can, why: left && `${left}: ${can || "none"} will be ${done}.` };
+  return { can, left: left && `Left out: ${left}.` };
 }
 
-function showOutcome(chosen, what, done) {
+/** What the bar says of it; what Send will do is always said, with its sum. */
+function said(chosen, what, { can, left, tooMany }) {
+  if (tooMany) return `${what === "send" ? "Send" : "Approve"} takes ${tooMany}`;
+  if (what === "approve") return left && `Approve: ${can || "none"} of them. ${left}`;
+  return `${can ? `${can} will be sent, ${inWords(chosen.going)}` : "None will be sent"}. ${left}`.trim();
+}
+
+function showOutcome(chosen, what) {
   const button = list().querySelector(`[data-do="${what}"]`), note = list().querySelector(`[data-why="${what}"]`);
   if (!button) return;
   const blocked = what === "send" && list().dataset.blocked;
-  const { can, why } = blocked ? { can: 0, why: blocked } : outcome(chosen, what, done);
-  button.disabled = !can;
-  note.textContent = chosen.count ? why : "";
-  if (what !== "send") return;
-  button.dataset.confirm = can === 1 ? "Send 1 invoice to Sage?" : `Send ${can} invoices to Sage?`;
-  button.dataset.confirmText = why;
+  const found = blocked ? { can: 0 } : outcome(chosen, what), many = found.can === 1 ? "1 invoice" : `${found.can} invoices`;
+  button.disabled = !found.can;
+  note.textContent = chosen.count ? blocked || said(chosen, what, found) : "";
+  if (what === "approve") {
+    button.dataset.ask = `Approve ${many}?`;
+    button.dataset.askText = found.left ?? "";
+  }
+  if (what !== "send" || !found.can) return;
+  button.dataset.confirm = `Send ${many} to Sage?`;
+  button.dataset.confirmText = `${inWords(chosen.going)} to ${list().dataset.company}. ${found.left}`.trim();
   button.dataset.confirmAction = "Send to Sage";
 }
 
@@ -57,9 +77,9 @@ function showBar() {
   list().querySelector("[data-bar]").classList.toggle("on", chosen.count > 0);
   const count = `${chosen.more ? "More than " : ""}${chosen.count.toLocaleString(list().dataset.locale)} selected`;
   bar("count").textContent = allThatMatch ? `${count}, all that match` : count;
-  bar("sums").textContent = chosen.sums.map(inMoney).join(" · ");
-  showOutcome(chosen, "approve", "approved");
-  showOutcome(chosen, "send", "sent");
+  bar("sums").textContent = inWords(chosen.sums);
+  showOutcome(chosen, "send");
+  showOutcome(chosen, "approve");
   showMore(page.checked);
 }
 

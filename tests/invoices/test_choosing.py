@@ -102,7 +102,7 @@ def test_what_is_said_before_is_what_is_done(
     answer = desk.post(f"{SEND}?status=DRAFT&after=2026-11-02.9", {"ids": counted["ids"]})
     assert answer.headers["Location"] == f"{LIST}?status=DRAFT&after=2026-11-02.9"
     messages = said(desk, answer)
-    assert messages[0] == "3 invoices are on their way to Sage."
+    assert messages[0] == "3 invoices were queued for Sage."
     assert sorted(messages[1:]) == [
         "1 not sent, already on the way: INV-00003.",
         "1 not sent, raised in Sage: INV-00009.",
@@ -123,7 +123,7 @@ def test_what_was_left_out_is_named_with_a_link(desk: Browser, all_sorts: dict[s
 
 def test_the_second_press_does_nothing_twice(desk: Browser, all_sorts: dict[str, Invoice]) -> None:
     chosen = {"ids": [all_sorts["approved"].pk] * 3}
-    assert said(desk, desk.post(SEND, chosen)) == ["1 invoice is on its way to Sage."]
+    assert said(desk, desk.post(SEND, chosen)) == ["1 invoice was queued for Sage."]
     assert said(desk, desk.post(SEND, chosen)) == ["1 not sent, already on the way: INV-00002."]
     assert Push.objects.filter(invoice=all_sorts["approved"]).count() == 1
 
@@ -152,7 +152,7 @@ def test_a_tax_rate_without_its_counterpart_is_said_after_the_press(
     RemoteLink.objects.filter(local_key="ZERO").delete()
     free = new_invoice(line(tax_rate=TaxRate.objects.get(pk="ZERO")))
     messages = said(desk, desk.post(SEND, {"ids": [free.pk, invoice.pk]}))
-    assert messages[0] == "1 invoice is on its way to Sage."
+    assert messages[0] == "1 invoice was queued for Sage."
     assert messages[1].startswith("1 not sent, No tax rate of Sage's is chosen yet for")
     assert messages[1].endswith(": INV-00002.")
 

@@ -387,7 +387,9 @@ def test_where_mail_is_not_set_up_the_page_says_so_and_offers_the_pdf(
 ) -> None:
     settings.MAIL_IS_SET_UP = False
     page = desk.get(f"/invoices/{approved.pk}/mail/").text
-    assert "EMAIL_URL" in page and f'href="/invoices/{approved.pk}/pdf/"' in page and "Send e-mail" not in page
+    assert "Ask an admin: e-mail is not set up" in page and "EMAIL_URL" not in page
+    assert approved.client.email in page and f'href="/invoices/{approved.pk}/pdf/"' in page
+    assert "Send e-mail" not in page
     answer = desk.post(f"/invoices/{approved.pk}/mail/", typed())
     assert answer.status_code == 422 and not InvoiceMail.objects.exists()
 

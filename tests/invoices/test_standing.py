@@ -13,7 +13,7 @@ from connectors.interface import Fix
 from connectors.models import Connection
 from invoices import services
 from invoices.models import Invoice, Push
-from invoices.standing import FIXES, current_push, standing
+from invoices.standing import FIXES, current_push, standing, standing_of
 from reflow.access import RULES
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -70,6 +70,16 @@ def test_a_push_is_called_what_the_table_says(state: str | None, over: str) -> N
     assert (stands.code, stands.label, stands.tone, stands.moving) == (code, label, tone, moving)
     assert stands.reason == reasons[over]
     assert stands.icon
+
+
+@pytest.mark.parametrize("state", PUSHES)
+def test_an_invoice_that_is_void_after_it_was_sent_is_not_called_sent(state: str | None) -> None:
+    push = Push(state=state, due_at=NOW) if state else None
+    stands = standing_of(Invoice(status="VOID"), push, None, now=NOW)
+    if state == "SENT":
+        assert (stands.label, stands.tone, stands.icon) == ("Void in Sage", "neutral", "slash-circle")
+    else:
+        assert stands == standing(push, None, now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,18 @@ def test_an_invoice_is_edited_approved_and_sent_by_single_keys(
     heading(page, f"Edit {three[0].number}")
     page.go_back()
     press(page, "a")
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text(f"Approve {three[0].number}?")
+    press(page, "Enter")
     expect(page.locator("#status")).to_have_text("Approved")
     shown = map_of(page)
     assert shown["s"] == "Send to Sage"
     assert "a" not in shown and "e" not in shown and "j" not in shown and "g s" not in shown
-    press(page, "s")
+    press(page, "s", "s")
+    expect(asked).to_contain_text(f"Send {three[0].number} to Sage?")
+    expect(asked).to_contain_text(connection.company_name)
+    assert not Push.objects.exists()
+    press(page, "Enter")
     expect(page.locator("#push").get_by_role("status")).to_have_text("Waiting")
     assert Push.objects.get().invoice == three[0]
     press(page, "s")

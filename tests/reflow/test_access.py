@@ -92,6 +92,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     # address: what a GET is answered with, what a POST of nothing is answered with
     "login": ({"anonymous": 200, **dict.fromkeys(WHO[1:], 302)}, {"anonymous": 200, **dict.fromkeys(WHO[1:], 302)}),
     "logout": ({**but(READ, 405)}, dict.fromkeys(WHO, 302)),
+    "favicon": (but(OPEN, 302), but(OPEN, 302)),
     "healthz": (OPEN, but(OPEN, 405)),
     "readyz": (OPEN, but(OPEN, 405)),
     "dashboard": (READ, but(READ, 405)),
@@ -225,7 +226,7 @@ def test_each_address_answers_each_role_as_the_matrix_says(
         for method, row in zip(("GET", "POST"), rows, strict=True):
             answer = browser_of(who).generic(method, path_of(name))
             found[f"{method} {name}"], expected[f"{method} {name}"] = answer.status_code, row[who]
-            if who == "anonymous" and answer.status_code == 302 and name not in ("login", "welcome"):
+            if who == "anonymous" and answer.status_code == 302 and name not in ("login", "welcome", "favicon"):
                 there = path_of(name) if method == "GET" or name in EDITORS else "/"
                 assert answer.headers["Location"] == reverse("login") + "?next=" + there.replace("/", "%2F")
     assert found == expected

@@ -62,7 +62,7 @@ def test_unconnected_it_offers_the_platforms_and_asks_to_authorise(desk: Browser
         "sent": "",
     }
     card = step(page, "authorise")
-    assert "Sage<small>Sage Accounting</small>" in card
+    assert "<small>Sage</small>Sage Accounting" in card
     assert re.search(
         rf'<form[^>]*action="{PAGE}authorise/".*?AUTHORISE<span class="sr"> Sage Accounting</span>', card, re.S
     )

@@ -22,7 +22,7 @@ from tests.conftest import draft_for, line
 
 pytestmark = pytest.mark.django_db
 QUERIES = 30
-TASKS = ["Company details", "Connect to Sage", "Numbering", "People", "First invoice", "First invoice in Sage"]
+TASKS = ["Connect to Sage", "Company details", "Numbering", "People", "First invoice", "First invoice in Sage"]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def wired(admin: User, now: datetime) -> Connection:
 
 
 def complete_company() -> None:
-    Company.objects.update_or_create(pk=1, defaults={"name": "Quayside", "address": "8 Harbour Street", "logo": b"PNG"})
+    Company.objects.update_or_create(pk=1, defaults={"name": "Quayside", "address": "8 Harbour Street"})
 
 
 def send(invoice: Invoice, connection: Connection, staff: User, now: datetime) -> None:
@@ -87,7 +87,7 @@ def send(invoice: Invoice, connection: Connection, staff: User, now: datetime) -
 
 
 # What is left to set up -----------------------------------------------------------------------------------------
-def test_a_new_installation_begins_with_the_company_and_only_numbering_is_done(admin: User) -> None:
+def test_a_new_installation_begins_with_sage_and_only_numbering_is_done(admin: User) -> None:
     expected = ["next", "", "done", "", "", ""]
     assert states(admin) == dict(zip(TASKS, expected, strict=True))
 
@@ -110,12 +110,14 @@ def test_each_tick_comes_from_what_is_really_there(
     assert new == [{"Company details"}, {"People"}, {"First invoice"}, {"First invoice in Sage"}]
 
 
-@pytest.mark.parametrize(("given", "missing"), [({}, "address and logo"), ({"address": "8 Quay"}, "logo")], ids=str)
+@pytest.mark.parametrize(
+    ("given", "missing"), [({"name": ""}, "name and address. They stand"), ({}, "address. It stands")], ids=str
+)
 def test_what_is_missing_of_the_company_is_named(
     page: Callable[[User], str], admin: User, given: dict[str, Any], missing: str
 ) -> None:
     Company.objects.update_or_create(pk=1, defaults={"name": "Quayside", **given})
-    assert f"Still missing: {missing}. They stand on every invoice." in words(set_up_section(page(admin)))
+    assert f"Still missing: {missing} on every invoice; a logo is optional." in words(set_up_section(page(admin)))
 
 
 def test_the_parts_of_connecting_are_those_of_the_connector_s_page(
@@ -128,7 +130,7 @@ def test_the_parts_of_connecting_are_those_of_the_connector_s_page(
     told = re.findall(r"<li class=\"(\w*)\">.*?</svg>(?:<svg.*?</svg>)?([^<]+)<span", parts[0], re.DOTALL)
     titles = ["Authorise", "Organisation", "Default nominal code", "Default purchase ledger account"]
     assert told == [*(("done", title) for title in titles), ("next", "Tax")]
-    assert "Tax: not mapped yet: Zero rated." in words(shown)
+    assert "Tax. Not mapped yet: Zero rated." in words(shown)
     assert 'href="/settings/connector/#taxes"' in shown
 
 
@@ -140,7 +142,7 @@ def test_an_authorisation_that_sage_refuses_is_first_of_all(admin: User, wired: 
 
 def test_an_admin_has_a_link_for_each(page: Callable[[User], str], admin: User) -> None:
     links = re.findall(r'<a class="btn[^>]*href="([^"]+)"', set_up_section(page(admin)))
-    assert links == ["/settings/company/", "/settings/connector/#authorise", "/settings/people/new/", "/invoices/new/"]
+    assert links == ["/settings/connector/#authorise", "/settings/company/", "/settings/people/new/", "/invoices/new/"]
 
 
 def test_staff_are_told_whom_to_ask_and_have_links_for_what_is_theirs(

@@ -145,7 +145,7 @@ def step(page: str, anchor: str) -> str:
 def test_both_platforms_have_a_card_and_one_of_them_a_second_way_in(desk: Browser) -> None:
     page = step(text(desk.get(PAGE)), "authorise")
     cards = re.findall(r'<form class="platform".*?</form>', page, re.DOTALL)
-    assert [re.findall(r"<h2>(\w+)<small>([^<]+)", card) for card in cards] == [
+    assert [re.findall(r"<h2><small>(\w+)</small>([^<]+)", card) for card in cards] == [
         [("Sage", "Sage Accounting")],
         [("Sage", "Sage Intacct")],
     ]
