@@ -135,7 +135,7 @@ def line(page: Page, n: int) -> Locator:
 def choose(box: Locator, typed: str, chosen: str) -> None:
     """Types a part of it, and takes what is offered first."""
     box.press_sequentially(typed)
-    expect(box.page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    expect(box.page.get_by_role("listbox").get_by_role("option").first).to_have_attribute("aria-selected", "true")
     box.press("Enter")
     expect(box).to_have_value(chosen)
 

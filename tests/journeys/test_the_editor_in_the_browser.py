@@ -81,11 +81,8 @@ def offered(page: Page, name: str) -> Locator:
     return row
 
 
-def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_created_in_place(
-    page: Page, staff: User, client_of_ours: Client
-) -> None:
-    sign_in(page, staff)
-    expect(client_box(page)).to_be_focused()
+def create_the_client(page: Page) -> None:
+    """By what is typed into the box of clients, and the dialog that it opens; a reference that is taken is said so."""
     page.keyboard.type("Hart & Vale")
     offered(page, "Create client “Hart & Vale”…")
     press(page, "Enter")
@@ -109,6 +106,14 @@ def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_create
     expect(client_box(page)).to_have_value("Hart & Vale (HV)")
     expect(page.locator("#live")).to_have_text("Client created: Hart & Vale")
     expect(page.locator(".for-client .chosen")).to_be_visible()
+
+
+def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_created_in_place(
+    page: Page, staff: User, client_of_ours: Client
+) -> None:
+    sign_in(page, staff)
+    expect(client_box(page)).to_be_focused()
+    create_the_client(page)
     due = (timezone.localdate() + timedelta(days=14)).isoformat()
     expect(page.get_by_label("Due")).to_have_value(due)
     line(page, 0).get_by_label("Item").focus()
