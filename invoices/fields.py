@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from invoices.models import Client, Company, Item, Property, TaxRate
 
 HINTS = {"client": "Name or reference", "property": "Name or address", "item": "Code"}
-CHOSEN = mark_safe('<span class="chosen"><span class="sr">chosen</span></span>')  # shown while there is an id
+CHOSEN = mark_safe('<span class="box-chosen"><span class="sr">chosen</span></span>')  # shown while there is an id
 AN_ID = re.compile(r"[0-9]{1,18}")
 Row = Client | Property | Item
 

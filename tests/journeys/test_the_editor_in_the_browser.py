@@ -105,7 +105,7 @@ def create_the_client(page: Page) -> None:
     expect(client_box(page)).to_be_focused()
     expect(client_box(page)).to_have_value("Hart & Vale (HV)")
     expect(page.locator("#live")).to_have_text("Client created: Hart & Vale")
-    expect(page.locator(".for-client .chosen")).to_be_visible()
+    expect(page.locator(".for-client .box-chosen")).to_be_visible()
 
 
 def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_created_in_place(
@@ -178,7 +178,7 @@ def test_the_first_step_down_is_onto_the_first_row_and_not_past_it(
     page: Page, staff: User, client_of_ours: Client
 ) -> None:
     sign_in(page, staff)
-    expect(page.locator(".for-client .chosen")).to_be_hidden()
+    expect(page.locator(".for-client .box-chosen")).to_be_hidden()
     page.keyboard.type("bram")
     create = "Create client “bram”…"
     offered(page, "Bramley Stores Ltd")
@@ -191,7 +191,7 @@ def test_the_first_step_down_is_onto_the_first_row_and_not_past_it(
     offered(page, create)
     press(page, "ArrowUp", "Enter")
     expect(client_box(page)).to_have_value("Bramley Stores Ltd (BRAM1)")
-    expect(page.locator(".for-client .chosen")).to_be_visible()
+    expect(page.locator(".for-client .box-chosen")).to_be_visible()
     expect(page.get_by_text("From the client's terms")).to_be_visible()
 
 
