@@ -103,6 +103,8 @@ def _forms(request: HttpRequest, invoice: Invoice | None, scratch: Scratch | Non
 def _editor(request: HttpRequest, form: InvoiceForm, lines: BaseLines, more: dict[str, Any]) -> HttpResponse:
     mine = scratches.of(person(request), more.get("invoice"))[:MOST_OFFERED]
     offered = () if more["scratch"] or request.method == "POST" else mine
+    if not (offered or more["scratch"] or more.get("invoice") or request.method == "POST"):
+        form.fields["client"].widget.attrs["data-focus"] = ""
     context = {
         "form": form,
         "lines": lines,

@@ -8,11 +8,12 @@ from django import forms
 from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from invoices.models import Client, Company, Item, Property, TaxRate
 
 HINTS = {"client": "Name or reference", "property": "Name or address", "item": "Code"}
+CHOSEN = mark_safe('<span class="box-chosen"><span class="sr">chosen</span></span>')  # shown while there is an id
 AN_ID = re.compile(r"[0-9]{1,18}")
 Row = Client | Property | Item
 
@@ -41,6 +42,7 @@ class ChoiceBox(forms.TextInput):
             "aria-expanded": "false",
             "aria-controls": "choices-list",
         }
+        self.noun = noun
         self.row: Any = lambda value: None
         """Gives the row that a value names, or None."""
 
@@ -57,8 +59,9 @@ class ChoiceBox(forms.TextInput):
         text = shown(row) if row else value if isinstance(value, Words) else ""
         box = super().render(f"{name}-text", text, {**(attrs or {}), **told}, renderer)
         chosen = "" if isinstance(value, Words) or value is None else value
+        tick = "" if self.noun == "item" else CHOSEN
         return format_html(
-            '<span class="choose"><input type="hidden" name="{}" value="{}">{}</span>', name, chosen, box
+            '<span class="choose"><input type="hidden" name="{}" value="{}">{}{}</span>', name, chosen, box, tick
         )
 
 

@@ -34,7 +34,7 @@ class InvoiceForm(forms.ModelForm):
         fields = HEAD
         labels = {"site": "Property", "issue_date": "Date", "due_date": "Due"}
         widgets = {"issue_date": DateInput(), "due_date": DateInput(), "notes": forms.Textarea(attrs={"rows": 1})}
-        help_texts = {"due_date": "Empty: by the client's payment terms.", "notes": "Kept with the invoice in Sage."}
+        help_texts = {"due_date": "Leave empty for their terms.", "notes": "Kept with the invoice in Sage."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,7 +15,8 @@ from invoices.models import Client, Company, Item, Property
 from invoices.registers import CLIENTS, ITEMS, Register
 
 MOST_ROWS = 20
-CLIENT_HERE = replace(CLIENTS, fields=("name", "reference", "email", "terms_days"))
+ADDRESS = ("address_line_1", "city", "postal_code")
+CLIENT_HERE = replace(CLIENTS, fields=("name", "reference", "email", "terms_days", *ADDRESS))
 ITEM_HERE = replace(ITEMS, fields=("code", "description", "unit_price", "tax_rate"))
 
 

@@ -2,7 +2,7 @@
 "use strict";
 
 const WAIT_TO_ASK = 120; // ms after the last keystroke
-const choice = { input: null, rows: [], at: -1, asking: null, timer: 0 };
+const choice = { input: null, rows: [], at: -1, byItself: false, asking: null, timer: 0 };
 
 const choices = () => document.getElementById("choices-list");
 const options = () => all('[role="option"]', choices());
@@ -75,6 +75,7 @@ function showRows(input, rows, words) {
   openList(input);
   list.scrollIntoView({ block: "nearest" });
   setAt(words && choice.rows.length ? 0 : -1);
+  choice.byItself = choice.at === 0;
   tell(rows, words, input);
 }
 
@@ -117,6 +118,7 @@ function closeList() {
 function setAt(index) {
   const shown = options();
   choice.at = index;
+  choice.byItself = false;
   shown.forEach((node, n) => node.setAttribute("aria-selected", String(n === index)));
   if (index < 0) return choice.input.removeAttribute("aria-activedescendant");
   choice.input.setAttribute("aria-activedescendant", shown[index].id);
@@ -129,6 +131,7 @@ function choose(input, row) {
   input.value = row.text;
   idOf(input).value = row.id;
   input.removeAttribute("aria-invalid");
+  delete input.parentElement.dataset.created;
   input.dispatchEvent(new CustomEvent("chosen", { bubbles: true, detail: row }));
   announce(`${row.label} chosen`);
 }
@@ -150,8 +153,15 @@ async function settle(input) {
 /* Keys ------------------------------------------------------------------------------------------------------ */
 function step(input, by) {
   if (!isOpen(input)) return ask(input);
+  if (choice.byItself && by > 0) return stepOntoFirst();
   const count = choice.rows.length;
   return count ? setAt((choice.at + by + (choice.at < 0 && by < 0 ? 1 : 0) + count) % count) : undefined;
+}
+
+/** The first row is marked as soon as it is found; the first step down is onto it, not past it. */
+function stepOntoFirst() {
+  announce(choice.rows[0].label);
+  setAt(0);
 }
 
 const LIST_KEYS = {
@@ -227,6 +237,9 @@ function finishCreate(row) {
   dialog.close();
   input.focus();
   choose(input, row);
+  const noun = input.dataset.choose, created = `${noun[0].toUpperCase()}${noun.slice(1)} created`;
+  input.parentElement.dataset.created = created;
+  announce(`${created}: ${row.label}`);
 }
 
 /* Listening ------------------------------------------------------------------------------------------------- */
@@ -235,6 +248,7 @@ document.addEventListener("submit", sendCreate);
 document.addEventListener("input", (event) => {
   if (!event.target.matches("[data-choose]")) return;
   idOf(event.target).value = "";
+  delete event.target.parentElement.dataset.created;
   askSoon(event.target);
 });
 document.addEventListener("focusout", (event) => {

@@ -133,6 +133,13 @@ function keepFreshLine(editor) {
   renumber(editor);
 }
 
+/** By the button: the fresh line at the end is the one that is added. */
+function addAtEnd(editor) {
+  keepFreshLine(editor);
+  const last = liveLines(editor).at(-1);
+  if (isUntouched(last)) focusLine(last); else announce(`An invoice takes at most ${editor.dataset.most} lines.`);
+}
+
 /** After each change of the lines by anything but typing. */
 function linesChanged(editor) {
   keepFreshLine(editor);
@@ -264,6 +271,18 @@ function pasteLines(event) {
   pasteRows(row.closest("[data-lines]"), row, rows);
 }
 
+/* A figure that is clicked into is replaced by what is typed; a second click puts the caret where it points ---------- */
+let entered = null;
+
+function enterFigure(event) {
+  const isFigure = event.target.matches('[data-line] input[inputmode="decimal"]');
+  entered = isFigure && event.target !== document.activeElement ? event.target : null;
+}
+
+function selectFigure({ target }) {
+  if (target === entered && target.selectionStart === target.selectionEnd) target.select();
+}
+
 /* Keys and the menu of a line ------------------------------------------------------------------------------------- */
 const DEEDS = { up: (editor, row) => moveLine(editor, row, -1), down: (editor, row) => moveLine(editor, row, 1), copy: copyLine, remove: removeLine };
 
@@ -312,6 +331,7 @@ function lineClicks(event) {
   if (deed) DEEDS[deed.dataset.lineDeed](editor, row);
   else if (near("[data-line-remove]")) removeLine(editor, row);
   else if (near("[data-line-undo]")) undoRemove(editor, near("tr"));
+  else if (near("[data-line-add]")) addAtEnd(editor);
 }
 
 /* Due: by the client's terms, until a person says otherwise --------------------------------------------------------- */
@@ -326,12 +346,21 @@ function dueByTerms(editor) {
 function followTerms(editor) {
   const due = editor.elements.due_date;
   if (!due.byHand && dueByTerms(editor)) due.value = dueByTerms(editor);
+  sayDue(due);
+}
+
+/** Beneath the date: where it came from, or how to have it filled. */
+function sayDue(due) {
+  const help = document.getElementById(`${due.id}_helptext`);
+  help.dataset.before ??= help.textContent;
+  help.textContent = due.value && !due.byHand ? "From the client's terms" : help.dataset.before;
 }
 
 function beginDue(editor) {
   const due = editor.elements.due_date;
   due.byHand = due.value !== "" && due.value !== dueByTerms(editor);
-  due.addEventListener("input", () => { due.byHand = due.value !== ""; });
+  sayDue(due);
+  due.addEventListener("input", () => { due.byHand = due.value !== ""; sayDue(due); });
   editor.elements.issue_date.addEventListener("input", () => followTerms(editor));
 }
 
@@ -343,6 +372,8 @@ function begin(editor) {
   beginDue(editor);
   editor.addEventListener("keydown", lineKeys);
   editor.addEventListener("paste", pasteLines);
+  editor.addEventListener("mousedown", enterFigure);
+  editor.addEventListener("click", selectFigure);
   editor.addEventListener("input", () => { keepFreshLine(editor); showTotals(editor); });
   editor.addEventListener("chosen", (event) => {
     const row = event.target.closest("[data-line]");

@@ -68,6 +68,7 @@
     { key: "s", says: words, on: keyed("s"), does: ask },
     { key: "m", says: words, on: keyed("m"), does: click },
     { key: "p", says: words, on: keyed("p"), does: click },
+    { key: "Ctrl S", says: "Save", on: () => document.querySelector("form[data-scratch]") },
     { key: "g d", says: "Go to the dashboard", on: there("d"), does: click },
     { key: "g i", says: "Go to invoices", on: there("i"), does: click },
     { key: "g c", says: "Go to clients", on: there("c"), does: click },

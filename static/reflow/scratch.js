@@ -49,7 +49,7 @@ function kept(at) {
   scratch.failed = false;
   history.replaceState(history.state, "", formAddress());
   sessionStorage.removeItem(stashName());
-  sayScratch(`Saved as scratch ${at}`);
+  sayScratch(`Kept at ${at}, not saved yet`);
   return "kept";
 }
 

@@ -48,7 +48,7 @@ def descriptions(page: Page) -> list[str]:
 
 
 def kept(page: Page) -> None:
-    expect(page.locator("#scratch-state")).to_have_text(re.compile(r"Saved as scratch \d\d:\d\d"))
+    expect(page.locator("#scratch-state")).to_have_text(re.compile(r"Kept at \d\d:\d\d, not saved yet"))
 
 
 def save(page: Page) -> Invoice:
@@ -81,11 +81,8 @@ def offered(page: Page, name: str) -> Locator:
     return row
 
 
-def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_created_in_place(
-    page: Page, staff: User, client_of_ours: Client
-) -> None:
-    sign_in(page, staff)
-    client_box(page).focus()
+def create_the_client(page: Page) -> None:
+    """By what is typed into the box of clients, and the dialog that it opens; a reference that is taken is said so."""
     page.keyboard.type("Hart & Vale")
     offered(page, "Create client “Hart & Vale”…")
     press(page, "Enter")
@@ -96,6 +93,8 @@ def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_create
     page.keyboard.type("BRAM1")
     press(page, "Tab", "Tab")
     page.keyboard.type("14")
+    press(page, "Tab")
+    page.keyboard.type("1 Quay Street")
     press(page, "Enter")
     expect(dialog.get_by_text("Another client has this reference.")).to_be_visible()
     expect(dialog.get_by_label("Reference")).to_be_focused()
@@ -105,6 +104,16 @@ def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_create
     expect(dialog).to_be_hidden()
     expect(client_box(page)).to_be_focused()
     expect(client_box(page)).to_have_value("Hart & Vale (HV)")
+    expect(page.locator("#live")).to_have_text("Client created: Hart & Vale")
+    expect(page.locator(".for-client .box-chosen")).to_be_visible()
+
+
+def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_created_in_place(
+    page: Page, staff: User, client_of_ours: Client
+) -> None:
+    sign_in(page, staff)
+    expect(client_box(page)).to_be_focused()
+    create_the_client(page)
     due = (timezone.localdate() + timedelta(days=14)).isoformat()
     expect(page.get_by_label("Due")).to_have_value(due)
     line(page, 0).get_by_label("Item").focus()
@@ -131,6 +140,7 @@ def test_an_invoice_is_raised_by_keyboard_alone_with_a_client_and_an_item_create
     expect(page.get_by_role("heading", name="INV-00001")).to_be_visible()
     expect(page.get_by_role("button", name="Send to Sage")).to_be_visible()
     raised = Invoice.objects.get()
+    assert raised.client.address_line_1 == "1 Quay Street"
     assert (raised.client.name, str(raised.due_date), raised.total) == ("Hart & Vale", due, Decimal("107.99"))
     assert [row.item and row.item.code for row in raised.lines.all()] == ["safe", None]
 
@@ -162,6 +172,42 @@ def test_the_boxes_answer_arrows_home_end_escape_and_the_mouse(page: Page, staff
     box.fill("carr")
     page.get_by_label("Client's reference").focus()
     expect(box).to_have_value("Carr"), "what names just one is taken when the box is left"
+
+
+def test_the_first_step_down_is_onto_the_first_row_and_not_past_it(
+    page: Page, staff: User, client_of_ours: Client
+) -> None:
+    sign_in(page, staff)
+    expect(page.locator(".for-client .box-chosen")).to_be_hidden()
+    page.keyboard.type("bram")
+    create = "Create client “bram”…"
+    offered(page, "Bramley Stores Ltd")
+    press(page, "ArrowDown")
+    expect(offered(page, "Bramley Stores Ltd")).to_have_id(
+        client_box(page).get_attribute("aria-activedescendant") or ""
+    )
+    expect(page.locator("#live")).to_have_text("Bramley Stores Ltd")
+    press(page, "ArrowDown")
+    offered(page, create)
+    press(page, "ArrowUp", "Enter")
+    expect(client_box(page)).to_have_value("Bramley Stores Ltd (BRAM1)")
+    expect(page.locator(".for-client .box-chosen")).to_be_visible()
+    expect(page.get_by_text("From the client's terms")).to_be_visible()
+
+
+def test_a_click_into_a_figure_selects_it_and_a_second_one_does_not(
+    page: Page, staff: User, client_of_ours: Client
+) -> None:
+    sign_in(page, staff)
+    quantity = line(page, 0).get_by_label("Quantity")
+    quantity.click()
+    page.keyboard.type("2")
+    expect(quantity).to_have_value("2")
+    quantity.click()
+    page.keyboard.type("5")
+    assert quantity.input_value() in ("25", "52")
+    page.get_by_role("button", name="Add line").click()
+    expect(line(page, 1).get_by_label("Item")).to_be_focused()
 
 
 def test_lines_are_moved_doubled_and_removed_by_keys_and_by_the_menu(
