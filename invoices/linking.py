@@ -126,7 +126,7 @@ def _settle(request: HttpRequest, connection: Connection, subject: Subject) -> N
     chosen, now = request.POST.get("remote", ""), timezone.now()
     known = {row["theirs"].id: row["theirs"] for row in _suggestions(connection, subject, request.POST.get("q", ""))}
     if chosen == "new":
-        seen = int(shown) if (shown := request.POST.get("seen", "")).isdecimal() else 0
+        seen = int(shown) if (shown := request.POST.get("seen", "")).isdecimal() else None
         links.unlink(connection, subject.ours.kind, subject.ours.local_key, seen=seen)
         links.create(connection, subject.ours, now=now)
         messages.success(request, f"{subject.name} was created in Sage.")

@@ -184,3 +184,11 @@ def test_no_secret_is_in_the_repository() -> None:
         pytest.skip("not a git clone")
     tracked = listed.stdout.splitlines()
     assert not [path for path in tracked if path.endswith((".env", ".pem", ".key")) or path.startswith(".reflow")]
+
+
+def test_no_page_writes_a_key_of_a_row_with_thousands_separators() -> None:
+    """A number in a template is written as people read it, 2,888; addresses and fields want 2888."""
+    bare = re.compile(r"\{\{ (?!rate|row\.rate)[a-z_.]*\bpk \}\}")
+    pages = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "templates").rglob("*.html")}
+    assert len(pages) > 50
+    assert {name: bare.findall(text) for name, text in pages.items() if bare.search(text)} == {}

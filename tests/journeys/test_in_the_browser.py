@@ -9,7 +9,6 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
 from connectors.models import Connection
-from incrementors.models import Group
 from invoices import services
 from invoices.models import Client, Invoice, Item, Property
 from tests.books import PASSWORD, USER, Sandbox
@@ -248,20 +247,6 @@ def test_the_whole_journey_of_an_admin_and_then_of_staff(
     tick_the_sent_column(page, shown=True)
     see_the_list(page)
     amend_in_sage(page, sandbox)
-
-
-@needs_a_worker
-def test_staff_raise_and_send_on_a_phone(
-    new_page: NewPage, sandbox: Sandbox, connection: Connection, staff: User, site: Property, item: Item
-) -> None:
-    Group.objects.filter(pk=Group.INVOICES).update(next_value=42)
-    page = new_page(width=390, height=844, has_touch=True, permissions=["clipboard-read", "clipboard-write"])
-    sign_in(page, staff)
-    raise_five_lines(page)
-    send(page, sandbox)
-    see_it_sent(page, sandbox)
-    see_the_list(page)
-    tick_the_sent_column(page, shown=False)
 
 
 def send_and_be_refused(page: Page, invoice: Invoice, *, meaning: str) -> Locator:
