@@ -12,6 +12,8 @@ from django.db.models.functions import Cast, Length, Substr, Upper
 from incrementors.models import Group, GroupChange, Number
 from incrementors.patterns import MAX_LENGTH, Pattern
 
+FARTHEST = 100_000  # numbers that a group can have given since a backup
+
 
 class NumberRefused(Exception):
     """The group can't count on as it is set; the message says what an admin changes, `safe` a start that would do."""
@@ -116,12 +118,14 @@ def give_up_number(*, holder: UUID, reason: str) -> None:
 def skip_past(texts: Iterable[str], *, key: str, reason: str, now: datetime) -> int:
     """Counts on behind the highest of these that are of the group's pattern; what is passed over is on record.
 
-    Gives how many numbers were passed over.
+    One too far ahead to have been given by this group was entered by hand over there, and is not followed: the
+    platform refuses it once the group gets there. Gives how many numbers were passed over.
     """
     with transaction.atomic():
         hold_numbers(key=key)
         group = Group.objects.get(pk=key)
-        highest = max(filter(None, (group.pattern.value(text) for text in texts)), default=0)
+        values = filter(None, (group.pattern.value(text) for text in texts))
+        highest = max((value for value in values if value < group.next_value + FARTHEST), default=0)
         passed = range(group.next_value, highest + 1)
         Number.objects.bulk_create(
             Number(

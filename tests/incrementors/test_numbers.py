@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from incrementors.models import Group, GroupChange, Number
 from incrementors.patterns import Pattern
-from incrementors.services import NumberRefused, change_group, discard_number, first_safe_value, take_number
+from incrementors.services import NumberRefused, change_group, discard_number, first_safe_value, skip_past, take_number
 from invoices.models import Client, RemoteInvoice
 from invoices.services import create_invoice
 from tests.conftest import draft_for
@@ -291,3 +291,16 @@ def test_the_database_itself_refuses(now: datetime, broken: Callable[[datetime],
 def test_every_constraint_of_the_incrementors_is_broken_above() -> None:
     named = {constraint.name for model in (Group, Number, GroupChange) for constraint in model._meta.constraints}
     assert named <= {name for _, name in BROKEN}
+
+
+def test_after_a_restore_a_group_counts_on_behind_what_was_given_and_follows_no_number_entered_by_hand(
+    now: datetime,
+) -> None:
+    given = ["INV-00003", "inv-00002", "PO-9", "INV-", "INV-99999999"]
+    assert skip_past(given, key=Group.INVOICES, reason="Given before the restore.", now=now) == 3
+    assert Group.objects.get(pk=Group.INVOICES).next_value == 4
+    passed = Number.objects.order_by("value").values_list("text", "outcome", "reason")
+    assert list(passed) == [(f"INV-0000{n}", "SKIPPED", "Given before the restore.") for n in (1, 2, 3)]
+    assert skip_past(given, key=Group.INVOICES, reason="Again.", now=now) == 0, (
+        "asked twice it passes over nothing more"
+    )
