@@ -128,9 +128,10 @@ def _claim(credential: Credential) -> bool:
     """Takes the renewal lease if it is free and nobody has renewed since we read the row."""
     now = timezone.now()
     free = Q(renewing_until=None) | Q(renewing_until__lt=now)
+    credential.renewing_until = now + LEASE
     claimed = Credential.objects.filter(
         free, pk=credential.pk, generation=credential.generation, renewing_fence=credential.renewing_fence
-    ).update(renewing_until=now + LEASE, renewing_fence=F("renewing_fence") + 1)
+    ).update(renewing_until=credential.renewing_until, renewing_fence=F("renewing_fence") + 1)
     return claimed == 1
 
 
@@ -149,7 +150,12 @@ def _renew(credential: Credential, connection: Connection, endpoints: oauth.Endp
 
 
 def _fresh(credential: Credential, connection: Connection, endpoints: oauth.Endpoints) -> oauth.Tokens:
-    """The next pair: asked for anew by a user made for programs, else by the refresh token."""
+    """The next pair: asked for anew by a user made for programs, else by the refresh token.
+
+    Whoever slept since it took the lease asks nothing: another may be spending the same token.
+    """
+    if credential.renewing_until is None or timezone.now() + DEADLINE > credential.renewing_until:
+        raise TryLater("Our turn to renew the access to Sage had ended before we asked.", after=5)
     if connection.username:
         return oauth.grant(endpoints, username=connection.username, now=timezone.now(), deadline=DEADLINE)
     refresh = unseal(credential.refresh, connection=connection)

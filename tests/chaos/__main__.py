@@ -30,7 +30,7 @@ from tests.servers import PREFIX
 LEASE = 40  # seconds, as Reflow has it
 PLATFORMS = ("accounting", "intacct")
 EVERY = 2  # seconds between two lines that tell how far it is
-SECONDS = 1200  # for all people to have sent everything
+SECONDS = 1200  # for all people to have sent everything, and never less than two for each
 IN_TIME = 60  # seconds at real clocks until Reflow sends again
 SETTLED = 600  # seconds at real clocks until an unknown outcome is known
 DRAIN = 1500  # seconds at real clocks, and never less than 90
@@ -87,7 +87,7 @@ class Run:
 
     def drive(self) -> None:
         threads = self.people.begin(self.plan.orders, STAFF)
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + max(SECONDS, 2 * len(self.plan.orders))
         try:
             while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
                 self.monkey.tick(self.people.clicked)

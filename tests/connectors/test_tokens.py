@@ -185,6 +185,26 @@ def test_the_lease_of_a_process_that_died_runs_out(stored: Connection, monkeypat
 
 
 @pytest.mark.django_db
+def test_who_slept_past_its_lease_spends_no_token(stored: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    expire(stored)
+    asked: list[object] = []
+    monkeypatch.setattr(oauth, "renew", lambda *_args, **kwargs: asked.append(kwargs))
+    take_the_lease = tokens._claim
+
+    def and_sleep(credential: Credential) -> bool:
+        claimed = take_the_lease(credential)
+        assert credential.renewing_until
+        credential.renewing_until -= tokens.LEASE - tokens.DEADLINE + timedelta(seconds=1)
+        return claimed
+
+    monkeypatch.setattr(tokens, "_claim", and_sleep)
+    with pytest.raises(TryLater, match="ended before we asked"):
+        bearer(stored)
+    assert not asked
+    assert Credential.objects.get().renewing_until is None, "the next one need not wait for a lease of nobody's"
+
+
+@pytest.mark.django_db
 def test_an_authorisation_given_during_a_renewal_is_not_overwritten_by_it(
     stored: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
