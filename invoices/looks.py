@@ -19,7 +19,7 @@ from connectors.models import Connection
 from connectors.watermark import cursor_from
 from invoices import documents, record
 from invoices.claims import LEASE, Claim
-from invoices.models import Invoice, Push, RemoteInvoice
+from invoices.models import Invoice, Push, PushAttempt, RemoteInvoice
 
 CONFLICT = 409
 CLOCKS_APART = timedelta(minutes=10)  # ours and the platform's, at most
@@ -72,6 +72,14 @@ def sight(claimed: Claim, invoice: NewInvoice, connector: Connector, *, since: d
     return Sighting(
         twins=tuple(one.invoice for one in alike), holders=_holders_of_its_number(claimed, invoice, connector)
     )
+
+
+def all_that_may_be(attempt: PushAttempt, invoice: NewInvoice, connector: Connector) -> tuple[Remote, ...]:
+    """Both ways of looking, for a person: what carries our reference and what is the same in all else, each once."""
+    since, connection = attempt.started_at, attempt.push.connection
+    changed = changed_since(connector, since - CLOCKS_APART)
+    alike = [one.invoice for one in changed if _may_be_ours(connection, invoice, one, since)]
+    return tuple({one.id: one for one in (*connector.find_invoices(invoice), *alike)}.values())
 
 
 def changed_since(connector: Connector, since: datetime) -> Iterator[BookedInvoice]:

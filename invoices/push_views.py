@@ -16,7 +16,7 @@ from connectors.interface import Fix, PlatformError
 from connectors.registry import endpoints
 from connectors.services import live_connection, platform_of
 from incrementors.services import NumberRefused
-from invoices import conflicts, mailing, services, voidable
+from invoices import conflicts, mailing, services, settling, voidable
 from invoices.forms import DiscardForm
 from invoices.models import Invoice, Push
 from invoices.standing import (
@@ -56,8 +56,10 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         "number": shown_number(invoice, connection),
         "former": former_numbers(invoice, connection),
         "voided": why_void(invoice),
+        "came_in_as": list(invoice.duplicates.all()),
         "may_approve": services.may_approve(invoice, person(request)),
         "push": push,
+        "for_a_person": bool(push and settling.is_for_a_person(push)),
         "void": void,
         "void_problems": [
             (p, mend(request, invoice, p["fix"], remote.url if remote else ""))
@@ -137,27 +139,45 @@ def invoice_push(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def invoice_conflict(request: HttpRequest, pk: int) -> HttpResponse:
-    """What holds our number in Sage, read now; the part of the card that a person decides by."""
-    invoice = get_object_or_404(Invoice.objects.select_related("client"), pk=pk)
-    push = _conflicting(invoice)
-    context: dict[str, Any] = {"invoice": invoice, "next_text": services.next_number()}
+    """What Sage may hold it as, read now, beside ours; the part of the card that a person decides by."""
+    invoice, push = _undecided(pk)
+    now = timezone.now()
+    context: dict[str, Any] = {"invoice": invoice, "push": push, "next_text": services.next_number(), "now": now}
     try:
-        context["rivals"] = conflicts.rivals(invoice, push) if push else []
+        context["question"] = conflicts.question(invoice, push) if push else None
     except PlatformError as error:
         context["trouble"] = error.message
     return render(request, "invoices/_conflict.html", context)
 
 
-def _conflicting(invoice: Invoice) -> Push | None:
-    return invoice.pushes.filter(state=Push.State.ATTENTION, cause=Push.Cause.NUMBER_TAKEN).first()
+def _undecided(pk: int) -> tuple[Invoice, Push | None]:
+    invoice = get_object_or_404(Invoice.objects.select_related("client"), pk=pk)
+    push = current_push(invoice, live_connection())
+    return invoice, push if push and settling.is_for_a_person(push) else None
 
 
 @require_POST
 def invoice_next_number(request: HttpRequest, pk: int) -> HttpResponse:
     """A different invoice holds our number in Sage: take the next free one and send under it."""
+    return _settle(request, pk, services.take_next_number)
+
+
+@require_POST
+def invoice_send_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """None of what Sage holds is it: send ours again."""
+    if not request.POST.get("sure"):
+        messages.error(request, "Say first that none of them is this invoice.")
+        return redirect("invoice-detail", pk)
+    return _settle(request, pk, services.send_again)
+
+
+def _settle(request: HttpRequest, pk: int, service: Any) -> HttpResponse:
+    """Looks once more, and does what a person decided by the same things that they saw."""
+    invoice, push = _undecided(pk)
     try:
-        services.take_next_number(invoice_id=pk, actor=person(request), now=timezone.now())
-    except (services.Refused, NumberRefused) as refused:
+        seen = conflicts.found_in_sage(invoice, push) if push and settling.open_attempt(push) else ()
+        service(invoice_id=pk, seen=seen, actor=person(request), now=timezone.now())
+    except (services.Refused, NumberRefused, PlatformError) as refused:
         messages.error(request, str(refused))
     return redirect("invoice-detail", pk)
 
@@ -165,12 +185,11 @@ def invoice_next_number(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def invoice_link(request: HttpRequest, pk: int) -> HttpResponse:
     """It is this very invoice that Sage holds: link it."""
-    invoice = get_object_or_404(Invoice, pk=pk)
-    push = _conflicting(invoice)
+    invoice, push = _undecided(pk)
     try:
-        remote = conflicts.rival_by_id(invoice, push, request.POST.get("remote", "")) if push else None
+        remote = conflicts.candidate_by_id(invoice, push, request.POST.get("remote", "")) if push else None
         if remote is None:
-            raise services.Refused("Sage does not hold that invoice under our number any more. Look again.")
+            raise services.Refused("Sage does not hold that invoice so any more. Look again.")
         services.link_to_remote(invoice_id=pk, remote=remote, actor=person(request), now=timezone.now())
     except (services.Refused, PlatformError) as refused:
         messages.error(request, str(refused))

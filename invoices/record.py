@@ -106,7 +106,7 @@ def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice],
         remote = remotes[0]
         if len(remotes) > 1:
             _to_a_person(push, Push.Cause.SEVERAL, f"{len(remotes)} invoices in Sage carry {invoice.reference}.", now)
-        elif not _is_the_same(invoice, remote) or _belongs_to_another(push, remote):
+        elif not is_the_same(invoice, remote) or _belongs_to_another(push, remote):
             text = f"{remote.number or remote.id} in Sage carries {invoice.reference} but differs from this invoice."
             _to_a_person(push, Push.Cause.DIFFERENT, text, now)
         else:
@@ -123,7 +123,7 @@ def looks_the_same(claimed: Claim, invoice: NewInvoice, remote: RemoteInvoice, *
             _to_a_person(push, Push.Cause.DIFFERENT, text, now)
 
 
-def _is_the_same(ours: NewInvoice, theirs: RemoteInvoice) -> bool:
+def is_the_same(ours: NewInvoice, theirs: RemoteInvoice) -> bool:
     """Client, date and total: what nobody changes in the minutes between a lost answer and the look."""
     return (ours.client_id, ours.issue_date, ours.total) == (theirs.client_id, theirs.issue_date, theirs.total)
 
@@ -132,20 +132,16 @@ def _belongs_to_another(push: Push, remote: RemoteInvoice) -> bool:
     return RemoteRow.objects.filter(connection=push.connection, remote_id=remote.id).exists()
 
 
-def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str, now: datetime) -> None:
-    push.remote = RemoteRow.objects.create(
-        invoice=push.invoice,
-        connection=push.connection,
-        remote_id=remote.id,
-        number=remote.number,
-        url=remote.url,
-        total=remote.total,
-        linked_at=now,
-        checked_at=now if remote.is_read else None,
-        is_draft=remote.is_read and not remote.number,
-        is_shown=_nobody_else_has(remote.number, push.invoice),
-        status=remote.status,
-    )
+def _link(
+    push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str, now: datetime, row: RemoteRow | None = None
+) -> None:
+    row = row or RemoteRow(connection=push.connection, remote_id=remote.id)
+    row.invoice, row.number, row.url, row.total = push.invoice, remote.number, remote.url, remote.total
+    row.linked_at, row.checked_at, row.status = now, now if remote.is_read else None, remote.status
+    row.is_draft = remote.is_read and not remote.number
+    row.is_shown = _nobody_else_has(remote.number, push.invoice)
+    row.save()
+    push.remote = row
     push.state, push.sent_at, push.lease_until = Push.State.SENT, now, None
     push.cause, push.problems = Push.Cause.NONE, []
     push.save()
@@ -158,10 +154,13 @@ def _link(push: Push, attempt: PushAttempt, remote: RemoteInvoice, outcome: str,
         _note(push, f"Sage's total is {remote.total}, ours is {push.invoice.total}.", now)
 
 
-def link_by_hand(push: Push, remote: RemoteInvoice, *, now: datetime) -> None:
-    """A person says that this is the invoice: the attempt is settled as found, the push is Sent."""
+def link_by_hand(push: Push, remote: RemoteInvoice, *, row: RemoteRow | None, now: datetime) -> None:
+    """A person says that this is the invoice: the attempt is settled as found, the push is Sent.
+
+    `row` is the one that came in for it as for an invoice raised over there, where one did.
+    """
     attempt = push.attempts.order_by("-n")[0]
-    _link(push, attempt, remote, PushAttempt.Outcome.FOUND, now)
+    _link(push, attempt, remote, PushAttempt.Outcome.FOUND, now, row)
 
 
 def _nobody_else_has(number: str, invoice: Invoice) -> bool:

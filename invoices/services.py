@@ -1,17 +1,17 @@
-"""What a person can do with an invoice: approve it, take it back, send it, settle a conflict of numbers, e-mail it.
+"""What a person can do with an invoice: approve it, take it back, send it, settle what Sage holds of it, e-mail it.
 
 Each is one transaction; `now` and the person are handed in, and Refused says what stands in the way and where to go.
 What happens to a draft before that is in `drafts`, and comes through this door too.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from connectors.interface import Fix
 from connectors.interface import RemoteInvoice as Remote
@@ -19,7 +19,7 @@ from connectors.models import Connection
 from connectors.services import live_connection
 from incrementors.models import Group
 from incrementors.services import give_up_number, next_free_text
-from invoices import documents, mailing, record, tasks
+from invoices import documents, mailing, settling, tasks
 from invoices.drafts import (
     EditedMeanwhile,
     InvoiceDraft,
@@ -34,7 +34,7 @@ from invoices.drafts import (
     note,
     update_invoice,
 )
-from invoices.models import Company, Invoice, InvoiceMail, Push, PushAttempt, RemoteInvoice
+from invoices.models import Company, Invoice, InvoiceMail, Push, PushAttempt
 from invoices.obstacles import obstacles
 
 
@@ -126,6 +126,7 @@ def request_push(*, invoice_id: int, actor: User, now: datetime) -> Push:
             _approve(invoice, actor, now)
         must_be(invoice, Invoice.Status.APPROVED, "sent")
         _must_not_be_elsewhere(invoice, connection)
+        _must_not_be_misdirected(push)
         return _queue(invoice, connection, push, actor, now)
 
 
@@ -136,6 +137,12 @@ def _must_not_be_elsewhere(invoice: Invoice, connection: Connection | None) -> N
     if attempt:
         name = attempt.push.connection.company_name
         raise Refused(f"It may be in the books of {name} already. Connect Reflow to {name} again to find out.")
+
+
+def _must_not_be_misdirected(push: Push | None) -> None:
+    """A look into these books can't tell what another organisation has: what is absent here is not sent by itself."""
+    if push and push.cause == Push.Cause.MISDIRECTED and settling.is_for_a_person(push):
+        raise Refused("Another organisation answered, so it may be in its books. Open the invoice and decide.")
 
 
 def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, actor: User, now: datetime) -> Push:
@@ -160,13 +167,15 @@ def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, a
     return push
 
 
-def take_next_number(*, invoice_id: int, actor: User, now: datetime) -> Push:
+def take_next_number(*, invoice_id: int, actor: User, now: datetime, seen: Sequence[Remote] | None = None) -> Push:
     """Sage has our number for something else: the invoice takes the next free one and is sent under it.
 
-    The old number stays on record as taken in Sage, and nobody gets it again.
+    The old number stays on record as taken in Sage, and nobody gets it again. `seen` is what a look has just found,
+    where it may have left under the old one.
     """
     with transaction.atomic():
-        invoice, push = _conflict(invoice_id)
+        invoice, push = _undecided(invoice_id)
+        settling.disown(push, seen, actor=actor, now=now)
         old = invoice.number
         give_up_number(holder=invoice.uuid, reason="Sage has this number for another invoice.")
         give_number(invoice, now=now)
@@ -175,14 +184,30 @@ def take_next_number(*, invoice_id: int, actor: User, now: datetime) -> Push:
 
 
 def link_to_remote(*, invoice_id: int, remote: Remote, actor: User, now: datetime) -> Push:
-    """What Sage holds under our number is this very invoice: it is linked, and nothing is sent."""
+    """What Sage holds is this very invoice: it is linked, and nothing is sent."""
+    try:
+        with transaction.atomic():
+            settling.hold_reading(live_connection())
+            invoice, push = _undecided(invoice_id)
+            settling.link(push, remote, actor=actor, now=now)
+            note(invoice, f"Linked to {remote.number or 'a draft'} in Sage.", actor, now)
+            return push
+    except IntegrityError:  # its token is of one invoice only, whoever else was linking it
+        raise Refused("Somebody else has just linked that invoice. Look again.") from None
+
+
+def send_again(*, invoice_id: int, seen: Sequence[Remote], actor: User, now: datetime) -> Push:
+    """None of what Sage holds is it: it goes again with a new key. `seen` is what a look has just found."""
     with transaction.atomic():
-        invoice, push = _conflict(invoice_id)
-        if RemoteInvoice.objects.filter(connection=push.connection, remote_id=remote.id).exists():
-            raise Refused("That invoice in Sage belongs to another one of ours already.")
-        record.link_by_hand(push, remote, now=now)
-        note(invoice, f"Linked to {remote.number or 'a draft'} in Sage.", actor, now)
-        return push
+        invoice, push = _undecided(invoice_id)
+        if found := obstacles(invoice, push.connection):
+            raise found[0]
+        _must_not_be_elsewhere(invoice, push.connection)
+        settling.disown(push, seen, actor=actor, now=now)
+        names = ", ".join(one.number or one.id for one in seen)
+        why = f"Not in Sage: {names} is something else." if seen else "Nothing in Sage is this invoice."
+        note(invoice, f"{why[:250]} It is sent again.", actor, now)
+        return _queue(invoice, push.connection, push, actor, now)
 
 
 def next_number() -> str:
@@ -190,14 +215,11 @@ def next_number() -> str:
     return next_free_text(key=Group.INVOICES, known_elsewhere=is_a_platform_number)
 
 
-def _conflict(invoice_id: int) -> tuple[Invoice, Push]:
+def _undecided(invoice_id: int) -> tuple[Invoice, Push]:
     invoice = locked(invoice_id)
-    in_conflict = invoice.pushes.select_for_update().filter(
-        connection=live_connection(), state=Push.State.ATTENTION, cause=Push.Cause.NUMBER_TAKEN
-    )
-    push = in_conflict.first()
-    if push is None or push.connection.state == Connection.State.DISCONNECTING:
-        raise Refused("There is no conflict of numbers any more. Look at the invoice again.")
+    push = invoice.pushes.select_for_update().filter(connection=live_connection()).first()
+    if push is None or not settling.is_for_a_person(push) or push.connection.state == Connection.State.DISCONNECTING:
+        raise Refused("There is no conflict any more that could be settled here. Look at the invoice again.")
     return invoice, push
 
 

@@ -28,6 +28,7 @@ urlpatterns = [
     path("invoices/<int:pk>/conflict/", push_views.invoice_conflict, name="invoice-conflict"),
     path("invoices/<int:pk>/next-number/", push_views.invoice_next_number, name="invoice-next-number"),
     path("invoices/<int:pk>/link/", push_views.invoice_link, name="invoice-link"),
+    path("invoices/<int:pk>/send-again/", push_views.invoice_send_again, name="invoice-send-again"),
     path("clients/choices/", type_ahead.client_choices, name="client-choices"),
     path("properties/choices/", type_ahead.property_choices, name="property-choices"),
     path("items/choices/", type_ahead.item_choices, name="item-choices"),

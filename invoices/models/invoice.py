@@ -16,7 +16,10 @@ from invoices.totals import Sums, line_sums
 
 
 class Invoice(models.Model):
-    """An invoice. From approval on, `frozen` is what will be sent, whatever is edited around it."""
+    """An invoice. From approval on, `frozen` is what will be sent, whatever is edited around it.
+
+    An imported one that turned out to be one of ours is void and names it as `duplicate_of`.
+    """
 
     class Status(models.TextChoices):
         DRAFT = "DRAFT", "Draft"
@@ -58,6 +61,10 @@ class Invoice(models.Model):
     approved_at = models.DateTimeField(null=True, editable=False)
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
 
+    duplicate_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="duplicates", editable=False
+    )
+
     class Meta:
         permissions = [("approve_invoice", "Can approve invoices"), ("send_invoice", "Can send invoices to Sage")]
         indexes = [
@@ -96,6 +103,11 @@ class Invoice(models.Model):
                     approved_at__isnull=False,
                 ),
                 name="invoice_is_frozen_from_approval_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(duplicate_of__isnull=True)
+                | Q(origin="IMPORTED", status="VOID", outstanding=0) & ~Q(duplicate_of=F("id")),
+                name="invoice_that_is_another_was_imported_and_is_void",
             ),
         ]
 

@@ -127,8 +127,8 @@ def test_a_number_taken_in_a_batch_stops_that_one_only(
     pushes = queue(linked, 3, staff, now)
     worker.work(pushes[0].pk)
     assert [push.cause for push in fresh(pushes)] == ["", Push.Cause.NUMBER_TAKEN, ""]
-    (rival,) = conflicts.rivals(pushes[1].invoice, fresh(pushes)[1])
-    assert [text.partition(":")[0] for text in rival.differences] == ["client", "date", "total"]
+    (rival,) = conflicts.candidates(pushes[1].invoice, fresh(pushes)[1])
+    assert rival.differences == ("Client", "Date", "Total")
     services.take_next_number(invoice_id=pushes[1].invoice_id, actor=staff, now=now)
     worker.work(pushes[1].pk)
     assert {push.state for push in fresh(pushes)} == {Push.State.SENT}

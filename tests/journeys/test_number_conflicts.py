@@ -47,10 +47,10 @@ def test_a_different_invoice_under_our_number_is_told_by_what_differs(
     sandbox.by_hand(contact_name="Castle Hill", number="INV-00001", date="2026-03-10")
     push = send(invoice, staff, now)
     assert (push.state, push.cause) == (Push.State.ATTENTION, Push.Cause.NUMBER_TAKEN)
-    (rival,) = conflicts.rivals(invoice, push)
+    (rival,) = conflicts.candidates(invoice, push)
     assert rival.remote.number == "INV-00001"
     assert rival.remote.client_name == "Castle Hill"
-    assert [text.partition(":")[0] for text in rival.differences] == ["client", "date", "total"]
+    assert rival.differences == ("Client", "Date", "Total")
 
 
 def test_the_next_free_number_is_taken_and_sent_and_the_old_one_stays_on_record(
@@ -80,7 +80,7 @@ def test_the_same_invoice_under_our_number_is_linked_and_nothing_is_sent(
     invoice = services.create_invoice(draft=draft_for(linked_client), actor=staff, now=now)
     held = our_own(sandbox, invoice)
     push = send(invoice, staff, now)
-    (rival,) = conflicts.rivals(invoice, push)
+    (rival,) = conflicts.candidates(invoice, push)
     assert rival.differences == ()
     services.link_to_remote(invoice_id=invoice.pk, remote=rival.remote, actor=staff, now=now)
     push.refresh_from_db()
@@ -99,7 +99,7 @@ def test_an_invoice_of_sages_that_is_ours_already_cannot_be_linked_again(
     sandbox.by_hand(contact_name="Castle Hill", number=second.number, date="2026-03-10")
     push = send(second, staff, now)
     remote = first.remotes.get()
-    (rival,) = conflicts.rivals(second, push)
+    (rival,) = conflicts.candidates(second, push)
     taken = type(rival.remote)(
         id=remote.remote_id,
         number=rival.remote.number,
@@ -181,6 +181,6 @@ def test_a_different_invoice_cannot_be_linked_from_a_page_that_is_out_of_date(
 ) -> None:
     sandbox.by_hand(contact_name="Castle Hill", number="INV-00001", date="2026-03-10")
     push = send(invoice, staff, now)
-    (rival,) = conflicts.rivals(invoice, push)
+    (rival,) = conflicts.candidates(invoice, push)
     assert rival.differences
-    assert conflicts.rival_by_id(invoice, push, rival.remote.id) is None
+    assert conflicts.candidate_by_id(invoice, push, rival.remote.id) is None
