@@ -5,8 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import Case, Count, Min, Q, Sum, Value, When
-from django.utils.timesince import timesince
+from django.db.models import Case, Count, Q, Sum, Value, When
 from django.utils.timezone import localdate, localtime
 
 from connectors.models import Connection
@@ -15,6 +14,7 @@ from invoices.balances import AWAITING, Month, Owed, Tally
 from invoices.filtering import STATES
 from invoices.filtering import latest as latest_pushes
 from invoices.models import Event, Invoice, InvoiceTotal, Push
+from invoices.oldest import Oldest, oldest_of
 from invoices.standing import shown_number
 
 MONTHS = 12
@@ -66,14 +66,24 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What is on its way to Sage, or might be: counts, and for how long the oldest has been there, in words."""
+    """What is on its way to Sage, or might be: counts, and the oldest of each kind."""
 
     ready: int
     waiting: int
-    waiting_for: str
     attention: int
-    attention_for: str
     sent: int
+    oldest: tuple[Oldest, ...]
+
+    @property
+    def waiting_for(self) -> str:
+        return self._age_of("Oldest waiting") or self._age_of("Oldest in doubt")
+
+    @property
+    def attention_for(self) -> str:
+        return self._age_of("Oldest for a person")
+
+    def _age_of(self, label: str) -> str:
+        return next((one.age for one in self.oldest if one.label == label), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +95,7 @@ class Figures:
 
 
 def figures(connection: Connection | None, now: datetime) -> Figures:
-    """In six queries, none of which looks at the invoices."""
+    """In seven queries, none of which looks at the invoices; the oldest pushes ask for theirs."""
     today = localdate(now)
     owed = {row.currency: row for row in balances.owed(today)}
     months = {(row.currency, row.month): row for row in balances.by_month(today, months=MONTHS)}
@@ -143,28 +153,17 @@ def _traffic(connection: Connection | None, now: datetime) -> Traffic:
     """An approved invoice is ready to send unless a push of it is open."""
     approved = InvoiceTotal.objects.filter(status=InvoiceTotal.Status.APPROVED).aggregate(count=Sum("invoices"))
     waiting, stuck = Q(state__in=STATES["MOVING"]), Q(state__in=STATES["ATTENTION"])
-    found = latest_pushes(connection, [*STATES["MOVING"], *STATES["ATTENTION"]]).aggregate(
-        waiting=Count("pk", filter=waiting),
-        waiting_since=Min("requested_at", filter=waiting),
-        attention=Count("pk", filter=stuck),
-        attention_since=Min("requested_at", filter=stuck),
-    )
+    open_ones = latest_pushes(connection, [*STATES["MOVING"], *STATES["ATTENTION"]])
+    found = open_ones.aggregate(waiting=Count("pk", filter=waiting), attention=Count("pk", filter=stuck))
     first = localtime(now).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     sent = Push.objects.filter(state=Push.State.SENT, sent_at__gte=first).count()
     return Traffic(
         ready=max(0, (approved["count"] or 0) - found["waiting"] - found["attention"]),
         waiting=found["waiting"],
-        waiting_for=_age(found["waiting_since"], now),
         attention=found["attention"],
-        attention_for=_age(found["attention_since"], now),
         sent=sent,
+        oldest=oldest_of(open_ones, connection, now=now),
     )
-
-
-def _age(since: datetime | None, now: datetime) -> str:
-    if since is None or now - since < timedelta(minutes=1):
-        return "less than a minute"
-    return timesince(since, now, depth=1).replace("\xa0", " ")
 
 
 def latest(connection: Connection | None) -> list[tuple[Event, str]]:

@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from connectors import epoch
 from connectors.models import Connection
 from connectors.services import live_connection
 from invoices import choosing, columns, export, listing, services
@@ -56,7 +57,7 @@ class Row:
     @property
     def seen(self) -> str:
         """What a row that moves is compared by."""
-        return f"{self.key}.{self.stands.code}.{int(self.stands.moving)}"
+        return f"{self.key}.{self.stands.code}.{int(self.stands.moving)}{self.stands.brief}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,10 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
 def _table(request: HttpRequest, invoices: Iterable[Invoice], connection: Connection | None) -> dict[str, Any]:
     """The rows with this person's columns, and those of them that will still change by themselves."""
     chooser, today = Chooser.of(person(request), connection), timezone.localdate()
-    rows = [_row(invoice, connection, chooser, today) for invoice in invoices]
+    invoices = list(invoices)
+    pushes = (push for invoice in invoices for push in invoice.pushes.all())
+    held = any(push.state != Push.State.SENT for push in pushes) and epoch.is_held()
+    rows = [_row(invoice, connection, chooser, today, held) for invoice in invoices]
     return {
         "rows": rows,
         "moving": [row.seen for row in rows if row.stands.moving],
@@ -97,14 +101,14 @@ def _table(request: HttpRequest, invoices: Iterable[Invoice], connection: Connec
     }
 
 
-def _row(invoice: Invoice, connection: Connection | None, chooser: Chooser, today: date) -> Row:
+def _row(invoice: Invoice, connection: Connection | None, chooser: Chooser, today: date, held: bool) -> Row:
     push = latest_push(invoice, connection)
     awaited = invoice.status in AWAITING
     return Row(
         invoice=invoice,
         push=push,
         remote=held_as(invoice, push, connection),
-        stands=standing_of(invoice, push, connection, now=timezone.now()),
+        stands=standing_of(invoice, push, connection, now=timezone.now(), held=held),
         number=shown_number(invoice, connection),
         is_owed=awaited,
         days_overdue=max(0, (today - invoice.due_date).days) if awaited else 0,

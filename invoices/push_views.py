@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from connectors import epoch
 from connectors.interface import Fix, PlatformError
 from connectors.registry import endpoints
 from connectors.services import live_connection, platform_of
@@ -41,7 +42,7 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
     """What the right-hand card shows: where the invoice stands, and what can be done about it by this person."""
     connection = live_connection()
     push = current_push(invoice, connection)
-    stands = standing_of(invoice, push, connection, now=timezone.now())
+    stands = standing_of(invoice, push, connection, now=timezone.now(), held=epoch.is_held())
     void = voidable.shown(invoice, connection, person(request))
     if void.moving:
         stands = replace(stands, moving=True, reason=f"{void.label} {void.reason}")

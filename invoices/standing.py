@@ -1,7 +1,8 @@
 """Where an invoice stands on its way to Sage: one function of push and connection says what every page shows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils.timezone import localtime
@@ -33,13 +34,17 @@ FIXES: dict[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What people see: a word, its tone and icon, why it waits, and whether it will still change by itself."""
+    """What people see: a word, its tone and icon, what it waits for, and whether it will still change by itself.
+
+    `brief` is the reason in a few words, for a list.
+    """
 
     code: str
     label: str
     tone: str
     icon: str
     reason: str = ""
+    brief: str = ""
     moving: bool = False
 
 
@@ -48,66 +53,141 @@ SENT = Standing(code="SENT", label="Sent", tone="good", icon="check-circle-fill"
 IMPORTED = Standing(code="IMPORTED", label="Imported", tone="neutral", icon="link-45deg")
 NUMBER_TO_COME = replace(SENT, reason="Sage's number is still to come.", moving=True)
 VOIDED = Standing(code="VOID", label="Void in Sage", tone="neutral", icon="slash-circle")
+WAITING = Standing(code="WAITING", label="Waiting", tone="busy", icon="clock", moving=True)
+CHECKING = Standing(code="CHECKING", label="Checking", tone="warn", icon="spinner", moving=True)
 SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
 ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
 
-GONE = "It waits until Reflow is connected to the same organisation in Sage again."
-VOIDING = Q(text__startswith="Voided in Sage") | Q(text__startswith="Deleted in Sage") | Q(text__startswith="Discarded")
-CHECKS = "Sage's answer was lost. Reflow looks into Sage before it sends anything again: next look at {}."
+VOIDING = (
+    Q(text__startswith="Voided in Sage")
+    | Q(text__startswith="Void here")
+    | Q(text__startswith="Deleted in Sage")
+    | Q(text__startswith="Discarded")
+)
+
+STUCK = timedelta(minutes=5)  # after which what could go on is nobody's
+LOST = "Sage's answer was lost. "
+GONE = "until Reflow is connected to the same organisation in Sage again."
+HELD = "This database was restored from a backup: nothing goes on until an admin has confirmed that it is the live one."
+DEAD = "Sage no longer accepts our authorisation. "
+PARTING = "Reflow is being disconnected from Sage: "
+LOOKS_FIRST = "Reflow looks into Sage before it sends anything again"
+STOPPED = f"The worker that was sending it has stopped. {LOOKS_FIRST}."
+SERVER = "whoever runs this server should see whether its workers and its broker run."
 
 
-def standing(push: Push | None, connection: Connection | None, *, now: datetime) -> Standing:
-    """The whole table: what a push in each state, over a connection in each state, is called on screen."""
+def standing(push: Push | None, connection: Connection | None, *, now: datetime, held: bool = False) -> Standing:
+    """The whole table: what a push in each state, over a connection in each state, is called on screen, what it waits
+    for and until when or for whom. `held`: the database is a restored copy."""
     if push is None or push.state == Push.State.CANCELLED:
         return NOT_SENT
-    if push.state == Push.State.READY:
-        return Standing(
-            code="WAITING", label="Waiting", tone="busy", icon="clock", reason=_why(push, connection, now), moving=True
-        )
-    if push.state == Push.State.UNKNOWN:
-        return Standing(
-            code="CHECKING",
-            label="Checking",
-            tone="warn",
-            icon="spinner",
-            reason=GONE if _is_gone(push, connection) else CHECKS.format(_clock(push.due_at)),
-            moving=True,
-        )
     if push.state == Push.State.SENT:
-        return NUMBER_TO_COME if _awaits_its_number(push, connection) else SENT
-    return SENDING if push.state == Push.State.SENDING else ATTENTION
+        return _sent(push, connection, held)
+    kind, why = IN_WORDS[push.state]
+    reason, brief = (HELD, "restored copy") if held else why(push, connection, now)
+    return replace(kind, reason=reason, brief=brief)
 
 
-def _awaits_its_number(push: Push, connection: Connection | None) -> bool:
-    """It comes by itself, and soon; that of a draft over there only once somebody releases it."""
+def _sent(push: Push, connection: Connection | None, held: bool) -> Standing:
+    """Its number comes by itself, and soon; that of a draft over there only once somebody releases it."""
     remote = push.remote
-    return bool(remote and not remote.number and not remote.is_draft and not _is_gone(push, connection))
+    if connection is None or not remote or remote.number or remote.is_draft or _is_gone(push, connection):
+        return SENT
+    if held or connection.state == Connection.State.RECONNECT:
+        waits = HELD if held else f"{DEAD}Sage's number comes once an admin has authorised Reflow again."
+        return replace(NUMBER_TO_COME, reason=waits)
+    return NUMBER_TO_COME
 
 
 def _is_gone(push: Push, connection: Connection | None) -> bool:
     return connection is None or connection.pk != push.connection_id
 
 
-def _why(push: Push, connection: Connection | None, now: datetime) -> str:
+Why = tuple[str, str]  # what it waits for in a sentence, and in a few words
+
+
+def _why_waiting(push: Push, connection: Connection | None, now: datetime) -> Why:
     if connection is None or _is_gone(push, connection):
-        return GONE
+        return f"It waits {GONE}", "not connected"
     if connection.state == Connection.State.RECONNECT:
-        return "Sage no longer accepts our authorisation. It is sent once an admin has authorised Reflow again."
-    due = max(push.due_at, connection.paused_until or push.due_at)
-    return f"Sage is busy or can't be reached. Next try at {_clock(due)}." if due > now else ""
+        return f"{DEAD}It is sent once an admin has authorised Reflow again.", "not authorised"
+    if connection.state != Connection.State.ACTIVE:
+        return f"{PARTING}it goes back to Approved, and is not sent.", "being disconnected"
+    paused = connection.paused_until
+    if paused and paused > now:
+        due = _clock(max(push.due_at, paused))
+        return f"Sage is busy or can't be reached. Next try at {due}.", f"next try {due}"
+    if push.due_at > now:
+        due = _clock(push.due_at)
+        return f"The last try came to nothing. Next try at {due}.", f"next try {due}"
+    return _nobody(push.due_at, connection, now) or ("It goes as soon as a worker is free.", "")
+
+
+def _why_sending(push: Push, connection: Connection | None, now: datetime) -> Why:
+    until = push.lease_until
+    if until is None or until > now:
+        return (f"Sage has until {_clock(until)} to answer." if until else "", "")
+    return _nobody(until, connection, now) or (STOPPED, "its worker stopped")
+
+
+def _why_checking(push: Push, connection: Connection | None, now: datetime) -> Why:
+    if connection is None or _is_gone(push, connection):
+        return f"{LOST}Whether Sage has it can't be seen {GONE}", "not connected"
+    if connection.state == Connection.State.RECONNECT:
+        return f"{LOST}{DEAD}Reflow looks once an admin has authorised it again.", "not authorised"
+    if push.due_at > now:
+        due = _clock(push.due_at)
+        return f"{LOST}{LOOKS_FIRST}: next look at {due}.", f"next look {due}"
+    reason, brief = _nobody(push.due_at, connection, now) or (f"{LOOKS_FIRST}: it is due now.", "")
+    return f"{LOST}{reason}", brief
+
+
+def _why_not_settled(push: Push, connection: Connection | None, now: datetime) -> Why:
+    """What keeps a person from settling it now; empty where nothing does."""
+    if connection is None or _is_gone(push, connection):
+        return f"It can't be settled {GONE}", "not connected"
+    if connection.state == Connection.State.RECONNECT:
+        return f"{DEAD}It can be settled once an admin has authorised Reflow again.", "not authorised"
+    if not connection.is_active:
+        return f"{PARTING}it can be settled once the two are connected again.", "being disconnected"
+    return "", ""
+
+
+def _nobody(due_at: datetime, connection: Connection | None, now: datetime) -> Why | None:
+    age = stuck_for(due_at, connection, now)
+    return (
+        (f"Due for {age // timedelta(minutes=1)} minutes, but nothing takes it: {SERVER}", "no worker") if age else None
+    )
+
+
+def stuck_for(due_at: datetime, connection: Connection | None, now: datetime) -> timedelta | None:
+    """What waits goes in the order of its time: if it is old, nobody works, unless Sage just answered somebody."""
+    heard_at = (connection.contact_at or connection.authorised_at) if connection else due_at
+    return now - due_at if now - max(due_at, heard_at or due_at) >= STUCK else None
+
+
+IN_WORDS: dict[str, tuple[Standing, Callable[[Push, Connection | None, datetime], Why]]] = {
+    # what a push that is open is called, and what says why it is so
+    Push.State.READY: (WAITING, _why_waiting),
+    Push.State.SENDING: (SENDING, _why_sending),
+    Push.State.UNKNOWN: (CHECKING, _why_checking),
+    Push.State.ATTENTION: (ATTENTION, _why_not_settled),
+}
 
 
 def _clock(moment: datetime) -> str:
     return f"{localtime(moment):%H:%M:%S}"
 
 
-def standing_of(invoice: Invoice, push: Push | None, connection: Connection | None, *, now: datetime) -> Standing:
+def standing_of(
+    invoice: Invoice, push: Push | None, connection: Connection | None, *, now: datetime, held: bool = False
+) -> Standing:
     """As `standing`; one that was raised in Sage stands there from the start, and one that is void does not count."""
     if invoice.is_imported:
         return IMPORTED
     if push and push.state == Push.State.SENT and invoice.status == Invoice.Status.VOID:
         return VOIDED
-    return standing(push, connection, now=now)
+    return standing(push, connection, now=now, held=held)
 
 
 def remote_of(invoice: Invoice, connection: Connection | None) -> RemoteInvoice | None:

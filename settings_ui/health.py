@@ -10,18 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
 from connectors.models import Connection
 from connectors.services import live_connection, refresh_expires_at
 from invoices.models import Push
-from invoices.standing import standing
+from invoices.oldest import Oldest, oldest_of
+from invoices.standing import stuck_for
 from settings_ui.checklist import Step, steps
 from settings_ui.syncing import Sync, sync_of
 
-STUCK = timedelta(minutes=5)  # after which a waiting invoice that could go is nobody's
 LAST_DAYS = 7  # of an authorisation that should have been renewed long before
 QUEUE = (
     # what it says here, and which filter of the invoice list has them
@@ -176,9 +175,7 @@ class Health:
     verdict: Verdict
     facts: Facts
     queue: tuple[tuple[str, int, str], ...]
-    oldest: Push | None
-    oldest_age: str
-    oldest_reason: str
+    oldest: tuple[Oldest, ...]
     contact_at: datetime | None
     dies_at: datetime | None
     lasts: str
@@ -193,9 +190,9 @@ class Health:
     def mark(self) -> str:
         """Changes with whatever the card shows."""
         counts = (str(count) for _, count, _ in self.queue)
-        oldest = str(self.oldest.pk) if self.oldest else ""
+        oldest = (f"{one.push.pk}{one.age}{one.reason}" for one in self.oldest)
         contact = f"{self.contact_at:%d%H%M}" if self.contact_at else ""
-        shown = (self.verdict.text, *counts, oldest, self.oldest_age, self.oldest_reason, contact, self.lasts)
+        shown = (self.verdict.text, *counts, *oldest, contact, self.lasts)
         return "|".join(shown)
 
 
@@ -207,14 +204,12 @@ def health_of(connection: Connection, found: Sequence[Step], sync: Sync, *, now:
         undone=next((step for step in found if step.is_set_up and step.state != "done"), None),
         days_left=_days_until(dies_at, now) if dies_at else None,
     )
-    oldest, counts = _oldest(connection), (facts.waiting, facts.sending, facts.checking, facts.attention)
+    counts = (facts.waiting, facts.sending, facts.checking, facts.attention)
     return Health(
         verdict=verdict(facts),
         facts=facts,
         queue=tuple((label, count, _listed(code)) for (label, code), count in zip(QUEUE, counts, strict=True)),
-        oldest=oldest,
-        oldest_age=_age(now - oldest.requested_at) if oldest else "",
-        oldest_reason=_reason(oldest, connection, now) if oldest else "",
+        oldest=oldest_of(_open(connection), connection, now=now),
         contact_at=connection.contact_at,
         dies_at=dies_at,
         lasts=_lasts(connection, dies_at, now),
@@ -223,16 +218,19 @@ def health_of(connection: Connection, found: Sequence[Step], sync: Sync, *, now:
 
 def _facts(connection: Connection, sync: Sync, now: datetime) -> Facts:
     states = {"waiting": "READY", "sending": "SENDING", "checking": "UNKNOWN", "attention": "ATTENTION"}
-    could_go = Q(state=Push.State.READY, due_at__lte=now)
+    could_go = Q(state__in=[Push.State.READY, Push.State.UNKNOWN], due_at__lte=now)
+    left = Q(state=Push.State.SENDING, lease_until__lte=now)
     counted = _open(connection).aggregate(
         **{name: Count("pk", filter=Q(state=state)) for name, state in states.items()},
         could_go=Min("due_at", filter=could_go),
+        left=Min("lease_until", filter=left),
     )
-    due = [counted.pop("could_go"), sync.pull.due_at if sync.pull and sync.code == "BEGINNING" else None]
+    reading = sync.pull.due_at if sync.pull and sync.code == "BEGINNING" else None
+    due = [moment for moment in (counted.pop("could_go"), counted.pop("left"), reading) if moment]
     pause = connection.paused_until if connection.paused_until and connection.paused_until > now else None
     return Facts(
         state=connection.state,
-        stuck_for=None if pause else _stuck_for(connection, min(filter(None, due), default=None), now),
+        stuck_for=stuck_for(min(due), connection, now) if due and connection.is_active and not pause else None,
         pause=pause,
         trouble=sync.pull.due_at if sync.pull and sync.code == "TROUBLE" else None,
         is_syncing=sync.is_moving,
@@ -242,30 +240,6 @@ def _facts(connection: Connection, sync: Sync, now: datetime) -> Facts:
 
 def _open(connection: Connection) -> QuerySet[Push]:
     return Push.objects.filter(connection=connection).exclude(state__in=[Push.State.SENT, Push.State.CANCELLED])
-
-
-def _stuck_for(connection: Connection, due_at: datetime | None, now: datetime) -> timedelta | None:
-    """What waits goes in the order of its time: if it is old, nobody works, unless Sage just answered somebody."""
-    heard_at = connection.contact_at or connection.authorised_at
-    if due_at is None or not connection.is_active or now - max(due_at, heard_at) < STUCK:
-        return None
-    return now - due_at
-
-
-def _oldest(connection: Connection) -> Push | None:
-    waiting = _open(connection).filter(state__in=[Push.State.READY, Push.State.UNKNOWN])
-    return waiting.select_related("invoice", "remote").order_by("requested_at").first()
-
-
-def _reason(push: Push, connection: Connection, now: datetime) -> str:
-    return standing(push, connection, now=now).reason or "It goes as soon as a worker is free."
-
-
-def _age(age: timedelta) -> str:
-    if age < timedelta(minutes=1):
-        return "less than a minute"
-    start = datetime(2000, 1, 1, tzinfo=timezone.get_current_timezone())
-    return timesince(start, start + age, depth=1).replace("\xa0", " ")
 
 
 def _lasts(connection: Connection, dies_at: datetime | None, now: datetime) -> str:

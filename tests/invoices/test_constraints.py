@@ -263,6 +263,12 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
         lambda s: [s.voiding(), s.voiding()],
         lambda s: [s.voiding(), s.voiding(state="ATTENTION", problems=[{"message": "x"}])],
     ],
+    "invoice_that_is_another_was_imported_and_is_void": [
+        lambda s: s.row(duplicate_of=s.another().invoice),
+        lambda s: s.row(origin="IMPORTED", status="SENT", outstanding=0, duplicate_of=s.another().invoice),
+        lambda s: s.row(origin="IMPORTED", status="VOID", outstanding=1, duplicate_of=s.another().invoice),
+        lambda s: s.row(origin="IMPORTED", status="VOID", outstanding=0, duplicate_of=s.invoice),
+    ],
     "scratch_is_not_endless": [
         lambda s: Scratch.objects.create(person=s.staff, saved_at=s.now, fields={"notes": "x" * LARGEST_SCRATCH})
     ],

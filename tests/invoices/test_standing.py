@@ -12,7 +12,7 @@ from django.utils.timezone import override
 from connectors.interface import Fix
 from connectors.models import Connection
 from invoices import services
-from invoices.models import Invoice, Push
+from invoices.models import Invoice, Push, RemoteInvoice
 from invoices.standing import FIXES, current_push, standing, standing_of
 from reflow.access import RULES
 
@@ -20,9 +20,13 @@ NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 PUSHES = (None, *Push.State.values)
 CONNECTIONS = ("none", "other", *Connection.State.values)
 
-GONE = "It waits until Reflow is connected to the same organisation in Sage again."
-DEAD = "Sage no longer accepts our authorisation. It is sent once an admin has authorised Reflow again."
-CHECKING = "Sage's answer was lost. Reflow looks into Sage before it sends anything again: next look at 14:00:00."
+AGAIN = "until Reflow is connected to the same organisation in Sage again."
+DEAD = "Sage no longer accepts our authorisation. "
+LOST = "Sage's answer was lost. "
+PARTING = "Reflow is being disconnected from Sage: "
+HELD = "This database was restored from a backup: nothing goes on until an admin has confirmed that it is the live one."
+LOOK = f"{LOST}Reflow looks into Sage before it sends anything again: next look at 14:00:30."
+BACK, LATER = f"{PARTING}it goes back to Approved, and is not sent.", f"{PARTING}it can be settled once the two are "
 # state of the push -> code, label, tone, whether it moves, the reason over a connection in each state
 TABLE: dict[str | None, tuple[str, str, str, bool, dict[str, str]]] = {
     None: ("NOT_SENT", "Not sent", "neutral", False, dict.fromkeys(CONNECTIONS, "")),
@@ -33,33 +37,49 @@ TABLE: dict[str | None, tuple[str, str, str, bool, dict[str, str]]] = {
         "busy",
         True,
         {
-            "none": GONE,
-            "other": GONE,
-            "CHOOSING": "",
-            "ACTIVE": "",
-            "RECONNECT": DEAD,
-            "DISCONNECTING": "",
-            "DISCONNECTED": "",
+            **dict.fromkeys(("none", "other"), f"It waits {AGAIN}"),
+            **dict.fromkeys(("CHOOSING", "DISCONNECTING", "DISCONNECTED"), BACK),
+            "ACTIVE": "The last try came to nothing. Next try at 14:00:30.",
+            "RECONNECT": f"{DEAD}It is sent once an admin has authorised Reflow again.",
         },
     ),
-    "SENDING": ("SENDING", "Sending", "busy", True, dict.fromkeys(CONNECTIONS, "")),
+    "SENDING": ("SENDING", "Sending", "busy", True, dict.fromkeys(CONNECTIONS, "Sage has until 14:00:40 to answer.")),
     "UNKNOWN": (
         "CHECKING",
         "Checking",
         "warn",
         True,
-        {**dict.fromkeys(CONNECTIONS, CHECKING), "none": GONE, "other": GONE},
+        {
+            **dict.fromkeys(CONNECTIONS, LOOK),
+            **dict.fromkeys(("none", "other"), f"{LOST}Whether Sage has it can't be seen {AGAIN}"),
+            "RECONNECT": f"{LOST}{DEAD}Reflow looks once an admin has authorised it again.",
+        },
     ),
-    "ATTENTION": ("ATTENTION", "Needs attention", "bad", False, dict.fromkeys(CONNECTIONS, "")),
+    "ATTENTION": (
+        "ATTENTION",
+        "Needs attention",
+        "bad",
+        False,
+        {
+            **dict.fromkeys(("none", "other"), f"It can't be settled {AGAIN}"),
+            **dict.fromkeys(("CHOOSING", "DISCONNECTING", "DISCONNECTED"), f"{LATER}connected again."),
+            "ACTIVE": "",
+            "RECONNECT": f"{DEAD}It can be settled once an admin has authorised Reflow again.",
+        },
+    ),
     "SENT": ("SENT", "Sent", "good", False, dict.fromkeys(CONNECTIONS, "")),
 }
 
 
-def seen(state: str | None, over: str, *, due: datetime = NOW, paused_until: datetime | None = None) -> Any:
-    connection = Connection(state=over, paused_until=paused_until)
-    push = Push(state=state, connection_id=connection.pk if over != "other" else uuid4(), due_at=due) if state else None
+def seen(state: str | None, over: str, *, held: bool = False, **changes: Any) -> Any:
+    """Due in half a minute, in hand for ten seconds more, over a connection that Sage answered just now."""
+    paused_until, contact_at = changes.pop("paused_until", None), changes.pop("contact_at", NOW)
+    connection = Connection(state=over, paused_until=paused_until, contact_at=contact_at)
+    over_it = {"connection_id": connection.pk if over != "other" else uuid4()}
+    given = {"due_at": NOW + timedelta(seconds=30), "lease_until": NOW + timedelta(seconds=40), **over_it, **changes}
+    push = Push(state=state, **given) if state else None
     with override("UTC"):
-        return standing(push, None if over == "none" else connection, now=NOW)
+        return standing(push, None if over == "none" else connection, now=NOW, held=held)
 
 
 @pytest.mark.parametrize("over", CONNECTIONS)
@@ -82,21 +102,52 @@ def test_an_invoice_that_is_void_after_it_was_sent_is_not_called_sent(state: str
         assert stands == standing(push, None, now=NOW)
 
 
+@pytest.mark.parametrize("state", ["READY", "SENDING", "UNKNOWN", "ATTENTION"])
+def test_in_a_restored_copy_whatever_is_open_waits_for_an_admin(state: str) -> None:
+    for over in CONNECTIONS:
+        assert (seen(state, over, held=True).reason, seen(state, over, held=True).brief) == (HELD, "restored copy")
+
+
 @pytest.mark.parametrize(
-    ("due", "paused", "clock"),
+    ("due", "paused", "reason"),
     [
-        (0, None, ""),
-        (-60, -30, ""),
-        (0, 0, ""),
-        (90, None, "14:01:30"),
-        (90, 30, "14:01:30"),
-        (-60, 120, "14:02:00"),
+        (0, None, "It goes as soon as a worker is free."),
+        (-60, -30, "It goes as soon as a worker is free."),
+        (0, 0, "It goes as soon as a worker is free."),
+        (90, None, "The last try came to nothing. Next try at 14:01:30."),
+        (90, 30, "Sage is busy or can't be reached. Next try at 14:01:30."),
+        (-60, 120, "Sage is busy or can't be reached. Next try at 14:02:00."),
     ],
 )
-def test_what_waits_for_a_busy_sage_says_until_when(due: int, paused: int | None, clock: str) -> None:
+def test_what_waits_says_why_and_until_when(due: int, paused: int | None, reason: str) -> None:
     until = None if paused is None else NOW + timedelta(seconds=paused)
-    reason = seen("READY", "ACTIVE", due=NOW + timedelta(seconds=due), paused_until=until).reason
-    assert reason == (f"Sage is busy or can't be reached. Next try at {clock}." if clock else "")
+    assert seen("READY", "ACTIVE", due_at=NOW + timedelta(seconds=due), paused_until=until).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("state", "late", "soon"),
+    [
+        ("READY", {"due_at": NOW}, "It goes as soon as a worker is free."),
+        ("UNKNOWN", {"due_at": NOW}, f"{LOST}Reflow looks into Sage before it sends anything again: it is due now."),
+        ("SENDING", {"lease_until": NOW}, "The worker that was sending it has stopped. Reflow looks into Sage before"),
+    ],
+)
+def test_what_nobody_takes_is_said_and_who_has_to_act(state: str, late: dict[str, datetime], soon: str) -> None:
+    assert seen(state, "ACTIVE", **late).reason.startswith(soon)
+    before = {name: moment - timedelta(minutes=7, seconds=5) for name, moment in late.items()}
+    assert seen(state, "ACTIVE", **before).reason.startswith(soon), "Sage answered just now: somebody works"
+    stands = seen(state, "ACTIVE", contact_at=NOW - timedelta(minutes=6), **before)
+    assert "Due for 7 minutes, but nothing takes it: whoever runs this server should see" in stands.reason
+    assert stands.brief == "no worker"
+
+
+@pytest.mark.parametrize(("over", "held"), [("ACTIVE", False), ("RECONNECT", False), ("ACTIVE", True), ("none", False)])
+def test_a_number_that_is_still_to_come_says_what_it_waits_for(over: str, held: bool) -> None:
+    remote = RemoteInvoice(number="", is_draft=False)
+    reason = seen("SENT", over, held=held, remote=remote).reason
+    waits = f"{DEAD}Sage's number comes once an admin has authorised Reflow again."
+    still = "Sage's number is still to come." if over == "ACTIVE" else ""
+    assert reason == (HELD if held else waits if over == "RECONNECT" else still)
 
 
 def test_the_clock_on_the_wall_is_the_companys_own() -> None:

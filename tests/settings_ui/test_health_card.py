@@ -177,9 +177,18 @@ def test_the_oldest_that_waits_is_named_with_its_age_and_what_it_waits_for(
     new_push("READY", requested_at=now - timedelta(minutes=2))
     oldest = new_push("READY", requested_at=now - timedelta(minutes=7, seconds=5), due_at=now + timedelta(hours=1))
     html = in_words(card(desk))
-    assert f"{oldest.invoice.number} , for 7 minutes Sage is busy or can't be reached. Next try at" in html
+    assert f"{oldest.invoice.number} , for 7 minutes The last try came to nothing. Next try at" in html
     Push.objects.filter(pk=oldest.pk).update(due_at=now)
     assert "It goes as soon as a worker is free." in in_words(card(desk))
+    doubtful, stuck = new_push("UNKNOWN", requested_at=now - timedelta(hours=3)), new_push("ATTENTION")
+    html = card(desk)
+    for push, label, age in (
+        (oldest, "Oldest waiting", "7 minutes"),
+        (doubtful, "Oldest in doubt", "3 hours"),
+        (stuck, "Oldest for a person", "less than a minute"),
+    ):
+        assert f"{label} {push.invoice.number} , for {age}" in in_words(html)
+        assert f'href="/invoices/{push.invoice_id}/"' in html
 
 
 @pytest.mark.django_db
