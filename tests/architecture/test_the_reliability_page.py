@@ -38,7 +38,7 @@ def test_every_test_that_is_named_exists() -> None:
     named = IN_A_TEST.findall(PAGE)
     held = {path: named_in(path) for path in {path for path, _ in named} if (ROOT / path).is_file()}
     assert len(named) > 90
-    assert [f"{path}::{name}" for path, name in named if path not in held or name and name not in held[path]] == []
+    assert [f"{path}::{name}" for path, name in named if path not in held or (name and name not in held[path])] == []
 
 
 def test_every_fault_step_and_bug_that_is_named_exists() -> None:

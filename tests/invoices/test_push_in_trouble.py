@@ -1,9 +1,9 @@
-"""What goes wrong around a push: clocks, a full disk, a deadlock, a poisoned invoice, a long queue, people who leave."""
+"""What goes wrong around a push: clocks, a full disk, a deadlock, a poisoned invoice, a long queue."""
 
 import threading
 import tracemalloc
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -85,7 +85,7 @@ def test_with_the_disk_of_postgres_full_no_byte_leaves_and_it_goes_once_there_is
 
 @AT_ONCE
 def test_a_worker_that_postgres_throws_out_of_a_deadlock_sends_nothing_again(push: Push, books: Books) -> None:
-    """Somebody locks the push and then the invoice, which nothing of ours does; the worker is the one that waits longer."""
+    """Somebody locks the push and then the invoice, as nothing of ours does; the worker waits longer."""
     locked, waits = threading.Event(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
     def somebody() -> None:
@@ -100,11 +100,16 @@ def test_a_worker_that_postgres_throws_out_of_a_deadlock_sends_nothing_again(pus
             database.close()
 
     with ThreadPoolExecutor(1) as pool:
-        books.before_answer = lambda: (other.append(pool.submit(somebody)), locked.wait(10))
-        other: list = []
+        others: list[Future[None]] = []
+
+        def meanwhile() -> None:
+            others.append(pool.submit(somebody))
+            assert locked.wait(10)
+
+        books.before_answer = meanwhile
         with pytest.raises(OperationalError, match="deadlock"):
             carry(push)
-        other[0].result(10)
+        others[0].result(10)
     assert swept(push).state == "UNKNOWN"
     books.finds = [[{}]]
     assert look(push).state == "SENT"
