@@ -155,6 +155,9 @@ class Session(requests.Session):
         for scheme in ("http://", "https://"):
             self.mount(scheme, self.watched)
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None is ever followed, so none is read: `requests` would fail over one that is no address."""
+
 
 _thread = threading.local()
 

@@ -212,7 +212,7 @@ def revoke(endpoints: Endpoints, *, token: str) -> bool:
     form = {"client_id": endpoints.client_id, "client_secret": endpoints.client_secret, "token": token}
     try:
         answer = requests.post(endpoints.revoke_url, data=form, timeout=_timeouts(DEADLINE), allow_redirects=False)
-    except requests.RequestException as error:
+    except (requests.RequestException, *UNREADABLE) as error:
         log.warning("The revoke address did not answer: %s", type(error).__name__)
         return False
     return answer.ok

@@ -19,6 +19,7 @@ from invoices.standing import latest_push
 AT_ONCE = 200
 COUNTED = 10_000
 IN_THE_BOOKS = (Invoice.Status.SENT, Invoice.Status.PART_PAID, Invoice.Status.PAID)
+AGAIN = (Push.Cause.REJECTED, Push.Cause.STOPPED)  # what may just be sent once more
 Why = Callable[[Invoice], str]
 
 
@@ -44,7 +45,7 @@ class Chooser:
             return closed
         if push and push.is_open:
             return "already on the way"
-        if push and push.state == Push.State.ATTENTION and push.cause != Push.Cause.REJECTED:
+        if push and push.state == Push.State.ATTENTION and push.cause not in AGAIN:
             return "to be settled on its own page"
         if invoice.status == Invoice.Status.DRAFT and not self.may_approve(invoice):
             return "for somebody else to approve"

@@ -35,6 +35,8 @@ QUIET = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # from the end of the le
 ABSENCE = timedelta(seconds=300) / settings.CLOCK_DIVISOR  # from the last byte to the look that proves absence
 FIRST_WAIT = timedelta(seconds=5) / settings.CLOCK_DIVISOR
 LONGEST_WAIT = timedelta(seconds=600) / settings.CLOCK_DIVISOR
+STOPPED = "The worker stopped before an answer came."
+TOO_OFTEN = 5  # workers in a row that stopped over one push
 
 
 class Split(TryLater):
@@ -315,13 +317,20 @@ def abandoned(push_id: int, *, now: datetime) -> None:
         attempt = push.attempts.filter(resolved_at=None).first() if push else None
         if push is None or attempt is None:
             return
-        attempt.message = "The worker stopped before an answer came."
+        attempt.message = STOPPED
         if attempt.document:
             _unknown(push, attempt, OutcomeUnknown(attempt.message), now)
         else:
             push.fence += 1
             _later(push, attempt, TryLater(attempt.message, alone=True), now)
+            if _stops_everybody(push):
+                _to_a_person(push, Push.Cause.STOPPED, f"Nothing was sent: {TOO_OFTEN} workers stopped over it.", now)
     log.warning("A worker left it behind: now %s", push.state, extra={"push": push_id})
+
+
+def _stops_everybody(push: Push) -> bool:
+    latest = push.attempts.filter(generation=push.generation).order_by("-n").values_list("message", flat=True)
+    return [*latest[:TOO_OFTEN]] == [STOPPED] * TOO_OFTEN
 
 
 def _to_a_person(push: Push, cause: str, text: str, now: datetime) -> None:

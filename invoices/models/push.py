@@ -96,6 +96,7 @@ class Push(models.Model):
         DIFFERENT = "DIFFERENT", "Sage holds something else under this reference"
         SEVERAL = "SEVERAL", "Sage holds several under this reference"
         MISDIRECTED = "MISDIRECTED", "Another organisation answered"
+        STOPPED = "STOPPED", "Reflow itself stopped over it"
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="pushes")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="pushes")

@@ -62,8 +62,8 @@ def answered(body: bytes = BODY, status: str = "201 Created", *, head: bytes = b
 
 
 @contextmanager
-def listening(manners: Manners) -> Iterator[Peer]:
-    """Serves one connection after the other, each as told."""
+def listening(manners: Manners, dress: Callable[[socket.socket], socket.socket] = lambda line: line) -> Iterator[Peer]:
+    """Serves one connection after the other, each as told; `dress` puts TLS on it, say."""
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as door:
         peer = Peer(url=f"http://127.0.0.1:{door.getsockname()[1]}")
@@ -77,7 +77,7 @@ def listening(manners: Manners) -> Iterator[Peer]:
                 peer.connections += 1
                 with line:
                     try:
-                        manners(Talk(line, stop))
+                        manners(Talk(dress(line), stop))
                     except OSError:
                         continue
 

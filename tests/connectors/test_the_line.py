@@ -1,14 +1,19 @@
 """What we know when a call gets no proper answer: whether a byte left, and that the deadline is the deadline."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3.connection
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.http import Answer, Wire
 from connectors.interface import OutcomeUnknown, PlatformError, TryLater
@@ -220,6 +225,73 @@ def test_no_redirect_is_followed(status: int, method: str, error: type[PlatformE
     assert isinstance(outcome, error)
     assert outcome.status == status
     assert peer.connections == 1
+
+
+ASTRAY = [b"http://127.0.0.1:%d/elsewhere", b"http://[", b"\xff\xfe://", b"", b"//%%00"]
+
+
+@pytest.mark.parametrize("location", ASTRAY)
+@pytest.mark.parametrize(("method", "error"), [("POST", OutcomeUnknown), ("GET", TryLater)])
+def test_another_host_gets_no_call_and_no_token_wherever_an_answer_leads(
+    location: bytes, method: str, error: type[PlatformError]
+) -> None:
+    heard: list[bytes] = []
+    with listening(lambda talk: heard.append(talk.line.recv(10))) as other:
+        port = int(other.url.rpartition(":")[2])
+        there = location % port if b"%d" in location else location
+
+        def leads_away(talk: Talk) -> None:
+            talk.hear()
+            talk.say(*answered(b"{}", "302 Found", head=b"Location: " + there + b"\r\nConnection: close"))
+
+        with listening(leads_away) as peer:
+            outcome = call(method, peer.url)
+    assert isinstance(outcome, error)
+    assert (outcome.status, heard, other.connections) == (302, [], 0)
+
+
+def test_a_second_answer_nobody_asked_for_is_never_the_answer_to_the_next_call() -> None:
+    def stutters(talk: Talk) -> None:
+        talk.hear()
+        kept = b"Connection: keep-alive"
+        stray = answered(b'{"stray": true}', "200 OK", head=kept)
+        talk.say(*answered(b'{"asked": true}', "200 OK", head=kept), *stray)
+        talk.stop.wait(0.05)
+
+    with listening(stutters) as peer:
+        first, second = call("GET", peer.url), call("GET", peer.url)
+    assert isinstance(first, Answer)
+    assert first.body == {"asked": True}
+    assert isinstance(second, TryLater) or (isinstance(second, Answer) and second.body == {"asked": True})
+
+
+def certificate(folder: Path, *, until: timedelta) -> ssl.SSLContext:
+    """A server of 127.0.0.1 whose certificate nobody but itself has signed."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    dated = made.not_valid_before(now - timedelta(days=9)).not_valid_after(now + until)
+    signed = dated.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "both.pem").write_bytes(signed + key.private_bytes(*plain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "both.pem")
+    return context
+
+
+@pytest.mark.parametrize("until", [timedelta(days=9), timedelta(days=-1)], ids=["of nobody known", "expired"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_certificate_that_is_not_good_is_never_spoken_to(method: str, until: timedelta, tmp_path: Path) -> None:
+    """Nothing was written, so it is tried later; the token never leaves."""
+    heard: list[bytes] = []
+    context = certificate(tmp_path, until=until)
+    talks = listening(
+        lambda talk: heard.append(talk.line.recv(10)), lambda line: context.wrap_socket(line, server_side=True)
+    )
+    with talks as peer:
+        outcome = call(method, peer.url.replace("http:", "https:"))
+    assert isinstance(outcome, TryLater)
+    assert (heard, peer.connections) == ([], 1)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
