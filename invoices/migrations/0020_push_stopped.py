@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoices", "0018_push_sent"),
+        ("invoices", "0019_duplicate_of"),
     ]
 
     operations = [
