@@ -143,7 +143,9 @@ def _why_checking(push: Push, connection: Connection | None, now: datetime) -> W
 
 
 def _why_not_settled(push: Push, connection: Connection | None, now: datetime) -> Why:
-    """What keeps a person from settling it now; empty where nothing does."""
+    """What keeps a person from settling it now; empty where nothing does: what was refused can go to other books."""
+    if push.cause in (Push.Cause.REJECTED, Push.Cause.STOPPED) and connection and _is_gone(push, connection):
+        return "", ""
     if connection is None or _is_gone(push, connection):
         return f"It can't be settled {GONE}", "not connected"
     if connection.state == Connection.State.RECONNECT:

@@ -58,9 +58,13 @@ def _in_words(voiding: Voiding, connection: Connection | None, now: datetime) ->
     again = f"{timezone.localtime(voiding.due_at):%H:%M:%S}"
     if voiding.state == Voiding.State.WORKING:
         return "Voiding in Sage", ""
+    dead = connection is not None and connection.state == Connection.State.RECONNECT
+    if voiding.asked_at is not None and dead:
+        reason = "Sage's answer was lost. Reflow looks once an admin has authorised it again."
+        return "Checking with Sage", reason
     if voiding.asked_at is not None:
         return "Checking with Sage", f"Sage's answer was lost. Reflow looks before it asks again: next look at {again}."
-    if connection is not None and connection.state == Connection.State.RECONNECT:
+    if dead:
         reason = "Sage no longer accepts our authorisation. It is voided once an admin has authorised Reflow again."
     else:
         reason = f"Sage is busy or can't be reached. Next try at {again}." if voiding.due_at > now else ""

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
+from connectors import epoch
 from connectors.models import Connection
 from connectors.services import live_connection, refresh_expires_at
 from invoices.models import Push
@@ -46,6 +47,7 @@ class Facts:
     days_left: int | None = None
     trouble: datetime | None = None
     is_syncing: bool = False
+    is_held: bool = False
 
     @property
     def under_way(self) -> int:
@@ -76,6 +78,14 @@ DISCONNECTED = Verdict(word="Disconnected", tone="bad", icon="plug", text="")
 def verdict(facts: Facts) -> Verdict:
     """The first of the rules that has something to say, the gravest first; pure."""
     return next(filter(None, (rule(facts) for rule in RULES)), HEALTHY)
+
+
+def _held(facts: Facts) -> Verdict | None:
+    """A restored copy, or one that has not caught up with Sage yet."""
+    if not facts.is_held:
+        return None
+    text = "Restored from a backup: nothing is sent until an admin has confirmed that this database is the live one."
+    return replace(NEEDS_YOU, text=text, action="Is this the live one?", address=reverse("live-database"))
 
 
 def _connection(facts: Facts) -> Verdict | None:
@@ -141,6 +151,7 @@ def _moving(facts: Facts) -> Verdict | None:
 
 
 RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
+    _held,
     _connection,
     _set_up,
     _stuck,
@@ -234,6 +245,7 @@ def _facts(connection: Connection, sync: Sync, now: datetime) -> Facts:
         pause=pause,
         trouble=sync.pull.due_at if sync.pull and sync.code == "TROUBLE" else None,
         is_syncing=sync.is_moving,
+        is_held=epoch.is_held(),
         **counted,
     )
 

@@ -72,7 +72,8 @@ def test_of_two_who_link_it_to_two_invoices_one_is_refused(
         pull.request(wired, now=now)
     if imported:
         wired.sync_settings = {"direction": "BOTH"}
-        intake.take(wired, [booked(books.documents[0], now, id="k-9", reference="PO 17")], now=now)
+        with transaction.atomic():
+            intake.take(wired, [booked(books.documents[0], now, id="k-9", reference="PO 17")], now=now)
     came = both(linking(doubtful, remote, staff, now), linking(other, remote, staff, now))
     refused = [each for each in came if isinstance(each, services.Refused)]
     assert len(refused) == 1, came

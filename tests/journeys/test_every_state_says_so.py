@@ -4,7 +4,7 @@ With SCREENSHOTS=folder each of them is kept there as a picture.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,7 @@ from connectors import epoch
 from connectors.models import Connection, LiveDatabase
 from connectors.services import live_connection
 from invoices import services
-from invoices.models import Client, Invoice, Push, PushAttempt
-from tests.conftest import draft_for
+from invoices.models import Invoice, Push, PushAttempt
 from tests.journeys.conftest import NewPage
 from tests.journeys.examined import NARROW, WIDE, faults_of
 from tests.journeys.test_in_the_browser import push_card, sign_in
@@ -78,23 +77,32 @@ STATES = {
 }
 
 
-@pytest.fixture
-def arrange(connection: Connection, client_of_ours: Client, staff: User, now: datetime) -> Callable[[State], Invoice]:
-    def moments(given: dict[str, Any]) -> dict[str, Any]:
-        return {name: now + value if isinstance(value, timedelta) else value for name, value in given.items()}
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One invoice, whose way to Sage is put into one state after the other."""
 
-    def arranged(state: State) -> Invoice:
-        invoice = services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
-        push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now - 10 * MINUTE)
+    push: Push
+    now: datetime
+
+    def arrange(self, state: State) -> None:
+        afresh = {"state": "ACTIVE", "paused_until": None, "disconnected_at": None, "contact_at": timedelta()}
+        Connection.objects.update(**self._moments({**afresh, **state.connection}))
+        idle = {"cause": "", "lane": None, "lease_until": None, "due_at": timedelta()}
+        Push.objects.update(**self._moments({**idle, **state.push}))
+        self.push.attempts.all().delete()
         if state.push["state"] != "READY":
-            PushAttempt.objects.create(push=push, n=1, generation=1, key="k" * 32, started_at=now, document=None)
-        Push.objects.filter(pk=push.pk).update(**moments(state.push))
-        Connection.objects.update(**moments(state.connection))
-        if state.is_copy:
-            LiveDatabase.objects.update(identity="another database")
-        return invoice
+            given = {"key": "k" * 32, "started_at": self.now, "document": None}
+            PushAttempt.objects.create(push=self.push, n=1, generation=1, **given)
+        LiveDatabase.objects.update(identity="another database" if state.is_copy else epoch.identity())
 
-    yield arranged
+    def _moments(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.now + value if isinstance(value, timedelta) else value for name, value in given.items()}
+
+
+@pytest.fixture
+def stage(connection: Connection, invoice: Invoice, staff: User, now: datetime) -> Iterator[Stage]:
+    push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now - 10 * MINUTE)
+    yield Stage(push=push, now=now)
     LiveDatabase.objects.update(identity=epoch.identity())
 
 
@@ -106,25 +114,30 @@ def take(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("screen", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("name", STATES)
 def test_every_page_tells_what_is_happening_until_when_or_who_must_act(
-    new_page: NewPage, admin: User, arrange: Callable[[State], Invoice], name: str, screen: dict[str, Any]
+    new_page: NewPage, admin: User, stage: Stage, screen: dict[str, Any]
 ) -> None:
-    state, page = STATES[name], new_page(**screen)
-    invoice = arrange(state)
+    page = new_page(**screen)
     sign_in(page, admin)
+    for name, state in STATES.items():
+        stage.arrange(state)
+        look_at(page, stage.push.invoice, name, state)
+
+
+def look_at(page: Page, invoice: Invoice, name: str, state: State) -> None:
+    """The card, the list, the dashboard, and the health card where anything is connected."""
     page.goto(f"/invoices/{invoice.pk}/")
-    expect(push_card(page)).to_contain_text(state.says)
+    expect(push_card(page), name).to_contain_text(state.says)
     take(page, f"card, {name}")
     page.goto("/invoices/")
-    expect(page.locator(f"#row-{invoice.pk}")).to_contain_text(state.brief)
+    expect(page.locator(f"#row-{invoice.pk}"), name).to_contain_text(state.brief)
     take(page, f"list, {name}")
     page.goto("/")
     oldest = page.locator(".oldest")
     expect(oldest.get_by_role("link", name=str(invoice.number))).to_have_attribute("href", f"/invoices/{invoice.pk}/")
-    expect(oldest).to_contain_text("for 10 minutes")
+    expect(oldest, name).to_contain_text("for 10 minutes")
     if name != "attention":
-        expect(oldest).to_contain_text(state.says)
+        expect(oldest, name).to_contain_text(state.says)
     take(page, f"dashboard, {name}")
     if live_connection():
         page.goto("/settings/connector/")

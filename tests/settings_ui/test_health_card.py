@@ -43,6 +43,12 @@ WORDS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"waiting": 1, "stuck_for": timedelta(minutes=12, seconds=40)}, "Needs you", "bad", "due for 12 minutes"),
     ({"undone": TAX, "attention": 1}, "Needs you", "warn", "Not set up yet: Tax."),
     ({"state": "DISCONNECTING", "sending": 1}, "Busy", "busy", "being disconnected"),
+    (
+        {"state": "RECONNECT", "is_held": True, **IN_TROUBLE},
+        "Needs you",
+        "warn",
+        "Restored from a backup: nothing is sent",
+    ),
     ({"state": "RECONNECT", **IN_TROUBLE}, "Disconnected", "bad", "no longer accepts our authorisation"),
     ({"state": "DISCONNECTED"}, "Disconnected", "neutral", "No books are connected."),
 ]
