@@ -4,7 +4,7 @@ The second way does not go by the reference: it catches what somebody gave anoth
 that lags behind the books. What is found under our reference is linked. What only looks the same is for a person.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,11 +18,21 @@ from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection
 from connectors.watermark import cursor_from
 from invoices import documents, record
-from invoices.claims import LEASE, Claim
+from invoices.claims import LEASE, Claim, patience
 from invoices.models import Invoice, Push, PushAttempt, RemoteInvoice
 
 CONFLICT = 409
 CLOCKS_APART = timedelta(minutes=10)  # ours and the platform's, at most
+TOGETHER = 10  # pushes that one look is for, at most: the list of changes is read once for all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What a look is for: what left of it, and when that began, or when a database that may forget it was copied."""
+
+    claimed: Claim
+    invoice: NewInvoice
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +45,24 @@ class Sighting:
 
 
 def look(push_id: int, *, now: datetime) -> None:
-    """Looks, if it is time to, and records what was seen."""
-    claimed = claim(push_id, now)
-    if claimed is None:
+    """Looks, if it is time to, for this push and for others of its connection that are due; records what was seen."""
+    left = {claimed.push.pk: _sought(claimed) for claimed in claim(push_id, now)}
+    if not left:
         return
-    connector = connectors.open_connector(claimed.push.connection, push=str(push_id))
+    connector = connectors.open_connector(left[push_id].claimed.push.connection, push=str(push_id))
     try:
-        invoice = documents.from_json(claimed.attempt.document or {})
-        seen = sight(claimed, invoice, connector, since=claimed.attempt.started_at)
+        for one, seen in sight([*left.values()], connector):
+            del left[one.claimed.push.pk]
+            if not settle(one.claimed, one.invoice, seen):
+                record.absent(one.claimed, now=now)
     except PlatformError as error:
-        record.not_seen(claimed, error, now=timezone.now())
-        return
-    if not settle(claimed, invoice, seen):
-        record.absent(claimed, now=now)
+        for one in left.values():
+            record.not_seen(one.claimed, error, now=timezone.now())
+
+
+def _sought(claimed: Claim) -> Sought:
+    invoice = documents.from_json(claimed.attempt.document or {})
+    return Sought(claimed=claimed, invoice=invoice, since=claimed.attempt.started_at)
 
 
 def settle(claimed: Claim, invoice: NewInvoice, seen: Sighting) -> bool:
@@ -61,17 +76,33 @@ def settle(claimed: Claim, invoice: NewInvoice, seen: Sighting) -> bool:
     return bool(seen.found or seen.twins or seen.holders)
 
 
-def sight(claimed: Claim, invoice: NewInvoice, connector: Connector, *, since: datetime) -> Sighting:
-    """Both ways of looking, the second among what changed since. Raises PlatformError: then nothing is known."""
-    if found := connector.find_invoices(invoice):
-        return Sighting(found=found)
-    changed = changed_since(connector, since - CLOCKS_APART)
-    alike = [one for one in changed if _may_be_ours(claimed.push.connection, invoice, one, since)]
-    if found := tuple(one.invoice for one in alike if one.invoice.reference == invoice.reference):
-        return Sighting(found=found)
-    return Sighting(
-        twins=tuple(one.invoice for one in alike), holders=_holders_of_its_number(claimed, invoice, connector)
-    )
+def sight(sought: Sequence[Sought], connector: Connector) -> Iterator[tuple[Sought, Sighting]]:
+    """Both ways of looking, for pushes of one connection; the second goes through what changed once for all of them.
+
+    Raises PlatformError: then nothing is known of what has not come yet.
+    """
+    rest = []
+    for one in sought:
+        if found := connector.find_invoices(one.invoice):
+            yield one, Sighting(found=found)
+        else:
+            rest.append(one)
+    for one, alike in zip(rest, _among_changes(rest, connector), strict=True):
+        found = tuple(remote for remote in alike if remote.reference == one.invoice.reference)
+        holders = () if found else _holders_of_its_number(one.claimed, one.invoice, connector)
+        yield one, Sighting(found=found, twins=() if found else alike, holders=holders)
+
+
+def _among_changes(sought: Sequence[Sought], connector: Connector) -> list[tuple[Remote, ...]]:
+    """For each, what changed since it began and may be it."""
+    alike: list[list[Remote]] = [[] for _ in sought]
+    if not sought:
+        return []
+    for booked in changed_since(connector, min(one.since for one in sought) - CLOCKS_APART):
+        for n, one in enumerate(sought):
+            if _may_be_ours(one.claimed.push.connection, one.invoice, booked, one.since):
+                alike[n].append(booked.invoice)
+    return [tuple(each) for each in alike]
 
 
 def all_that_may_be(attempt: PushAttempt, invoice: NewInvoice, connector: Connector) -> tuple[Remote, ...]:
@@ -96,6 +127,8 @@ def _may_be_ours(connection: Connection, ours: NewInvoice, theirs: BookedInvoice
 
     What was imported since is no other one for sure: ours may have been renamed over there and read in before the look.
     """
+    if theirs.changed_at < since - CLOCKS_APART:
+        return False
     if theirs.invoice.reference == ours.reference:
         return True
     if _fingerprint_of(theirs) != _fingerprint(ours):
@@ -124,13 +157,26 @@ def _holders_of_its_number(claimed: Claim, invoice: NewInvoice, connector: Conne
     return connector.find_number(invoice.reference, invoice.client_id)
 
 
-def claim(push_id: int, now: datetime) -> Claim | None:
-    """One looker at a time: its time to look is moved on, so that another one comes only if this one dies."""
+def claim(push_id: int, now: datetime) -> list[Claim]:
+    """One looker at a time: the time to look is moved on, so that another one comes only if this one dies.
+
+    This push and others that are due with it; none where this one is not.
+    """
+    due = Push.objects.to_look_up(now).select_related("connection").order_by("due_at", "pk")
     with transaction.atomic():
-        push = Push.objects.to_look_up(now).filter(pk=push_id).select_for_update(skip_locked=True, of=("self",)).first()
-        attempt = push.attempts.filter(resolved_at=None).first() if push else None
-        if push is None or attempt is None:
-            return None
-        push.fence, push.due_at = push.fence + 1, now + LEASE
-        push.save(update_fields=["fence", "due_at"])
-        return Claim(push=push, attempt=attempt, fence=push.fence)
+        named = due.filter(pk=push_id).select_for_update(skip_locked=True, of=("self",)).first()
+        if named is None:
+            return []
+        others = due.filter(connection=named.connection).exclude(pk=push_id)
+        hand = [named, *others.select_for_update(skip_locked=True, of=("self",))[: TOGETHER - 1]]
+        due_at = now + LEASE * patience(len(hand))
+        return [taken for push in hand if (taken := _take(push, due_at))]
+
+
+def _take(push: Push, due_at: datetime) -> Claim | None:
+    attempt = push.attempts.filter(resolved_at=None).first()
+    if attempt is None:
+        return None
+    push.fence, push.due_at = push.fence + 1, due_at
+    push.save(update_fields=["fence", "due_at"])
+    return Claim(push=push, attempt=attempt, fence=push.fence)

@@ -25,7 +25,7 @@ from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection, RemoteLink
 from invoices import claims, documents, record
 from invoices.claims import LEASE, Claim, claim
-from invoices.looks import Sighting, look, settle, sight
+from invoices.looks import Sighting, Sought, look, settle, sight
 from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,8 @@ def _is_there_already(claimed: Claim, invoice: NewInvoice, connector: Connector)
     """Looks before it sends where the key alone is not enough, or where this database was restored and may forget."""
     restored = epoch.confirmed()
     if restored and restored.copied_at and not epoch.remembers(claimed.push.invoice.created_at):
-        seen = sight(claimed, invoice, connector, since=restored.copied_at)
+        sought = Sought(claimed=claimed, invoice=invoice, since=restored.copied_at)
+        ((_, seen),) = sight([sought], connector)
     elif claims.must_look_first(claimed, timezone.now()):
         seen = Sighting(found=connector.find_invoices(invoice))
     else:

@@ -88,8 +88,7 @@ def test_a_late_failure_whose_fence_is_lost_changes_nothing(push: Push, books: B
 def test_what_a_look_finds_after_another_took_over_changes_nothing(push: Push, books: Books) -> None:
     books.creates = [LOST]
     carry(push)
-    mine = looks.claim(push.pk, push.due_at)
-    assert mine
+    (mine,) = looks.claim(push.pk, push.due_at)
     Push.objects.update(fence=99)
     sent = books.documents[0]
     record.found(mine, sent, [theirs(sent)], now=push.due_at)

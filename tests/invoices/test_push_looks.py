@@ -1,7 +1,7 @@
 """A lost answer: what a look finds, what proves absence, and under which key it goes again."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -118,7 +118,7 @@ def test_while_one_looks_another_does_not(push: Push, books: Books) -> None:
     carry(push)
     at = push.due_at
     assert looks.claim(push.pk, at)
-    assert looks.claim(push.pk, at) is None
+    assert looks.claim(push.pk, at) == []
     assert looks.claim(push.pk, at + worker.LEASE), "and one that died is followed by another"
 
 
@@ -231,6 +231,45 @@ def test_a_second_look_does_not_go_by_the_reference_but_by_all_that_changed_sinc
     moment = (attempt.started_at - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert books.asked_since == [f'{{"moment": "{moment}"}}', "next"]
     assert push.attempts.get().outcome == PushAttempt.Outcome.FOUND
+
+
+def test_what_changed_is_read_once_for_all_that_are_due(
+    books: Books, new_invoice: Callable[..., Invoice], staff: User, now: datetime, wired: Connection
+) -> None:
+    """After an outage hundreds are unknown: a reading for each would be an outage of its own."""
+    books.creates = [LOST] * 12
+    pushes = [
+        services.request_push(invoice_id=new_invoice(issue_date=date(2026, 11, 1 + n)).pk, actor=staff, now=now)
+        for n in range(12)
+    ]
+    for push in pushes:
+        carry(push)
+    books.finds = [(), [{}]]
+    renamed = booked(books.documents[2], pushes[2].due_at, reference="PO 17", number="SI-9", id="token-9")
+    books.changed = [[booked(books.documents[3], now), renamed]]
+    at = max(push.due_at for push in pushes)
+    for push in pushes:
+        worker.look(push.pk, now=at)
+    assert len(books.asked_since) == 2, "for ten, and for the two that were left"
+    assert books.calls.count("find") == 12
+    states = [*Push.objects.order_by("pk").values_list("state", flat=True)]
+    assert states == ["UNKNOWN", "SENT", "ATTENTION", "SENT", *["UNKNOWN"] * 8]
+    assert Push.objects.exclude(looked_at=None).count() == 12 - 3
+
+
+def test_a_look_that_fails_halfway_keeps_what_it_saw(
+    books: Books, new_invoice: Callable[..., Invoice], staff: User, now: datetime, wired: Connection
+) -> None:
+    books.creates = [LOST] * 3
+    pushes = [services.request_push(invoice_id=new_invoice().pk, actor=staff, now=now) for _ in range(3)]
+    for push in pushes:
+        carry(push)
+    books.finds = [[{}], TryLater("Sage is busy.", status=503)]
+    worker.look(pushes[0].pk, now=pushes[2].due_at)
+    assert [*Push.objects.order_by("pk").values_list("state", "looked_at")] == [
+        ("SENT", None),
+        *[("UNKNOWN", None)] * 2,
+    ]
 
 
 def test_what_is_the_same_but_for_its_reference_is_for_a_person(push: Push, books: Books) -> None:
