@@ -15,7 +15,8 @@ from invoices import push as worker
 from invoices.models import Invoice, Push, PushAttempt
 from tests.books import Sandbox
 from tests.journeys.conftest import NewPage
-from tests.journeys.examined import NARROW, faults_of
+from tests.journeys.examined import NARROW
+from tests.journeys.test_every_state_says_so import take
 from tests.journeys.test_in_the_browser import push_card, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -80,7 +81,7 @@ def test_one_that_was_changed_in_sage_is_laid_beside_ours_and_linked(
     assert side(card, "Total") == ["216.00", "204.00"]
     assert side(card, "Client") == ["Bramley Stores Ltd", "Bramley Stores Ltd"]
     assert card.locator("mark").all_inner_texts() == ["216.00"]
-    assert faults_of(page, "a candidate") == []
+    take(page, "decide, one that differs")
     press(page, card, "This is it: link it", "Link it")
     expect(push_card(page).locator("#token")).to_have_text(str(sandbox.invoices()[0]["id"]))
     expect(page.get_by_text("Linked to INV-00001 in Sage.")).to_be_visible()
@@ -94,6 +95,7 @@ def test_of_several_under_one_reference_a_person_links_one(
     card = open_card(page, invoice, staff, "Sage holds several for INV-00001")
     expect(card.get_by_role("table")).to_have_count(2)
     expect(card.get_by_text("What is not linked stays in Sage as it is")).to_be_visible()
+    take(page, "decide, several")
     one = card.get_by_role("region").filter(has_text="It is this invoice")
     one.get_by_role("button", name="This is it: link it").click()
     expect(push_card(page).get_by_text("Sent to Sage")).to_be_visible()
@@ -117,6 +119,7 @@ def test_one_that_only_looks_like_ours_is_refused_by_a_person_and_ours_goes_agai
     PushAttempt.objects.update(may_leave_until=timezone.now() - timedelta(minutes=6))
     page.reload()
     card = push_card(page)
+    take(page, "decide, one that only looks like it")
     card.get_by_role("checkbox", name="I have looked in Sage: this is not it").check()
     press(page, card, "Send ours again")
     expect(push_card(page).get_by_text("It goes as soon as a worker is free.")).to_be_visible()
@@ -142,10 +145,11 @@ def test_what_had_come_in_as_a_stranger_gives_way(
     imported = Invoice.objects.get(origin="IMPORTED")
     card = open_card(page, invoice, staff, "Sage holds something else for INV-00001")
     expect(card.get_by_text(f"It has come in as {imported.number}")).to_be_visible()
+    take(page, "decide, one that had come in")
     press(page, card, "This is it: link it")
     expect(push_card(page).get_by_text(f"It had come in as {imported.number}")).to_be_visible()
     push_card(page).get_by_role("link", name=str(imported.number)).click()
     expect(push_card(page).get_by_text("Is INV-00001", exact=True)).to_be_visible()
     expect(page.locator("#status").get_by_text("Void")).to_be_visible()
-    assert faults_of(page, "what gave way") == []
+    take(page, "decide, what gave way")
     assert len(sandbox.invoices()) == 1

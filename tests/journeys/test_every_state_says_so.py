@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from connectors import epoch
@@ -41,8 +42,8 @@ class State:
 
 MINUTE = timedelta(minutes=1)
 READY: dict[str, Any] = {"state": "READY", "due_at": -MINUTE}
-SENDING: dict[str, Any] = {"state": "SENDING", "lane": 0, "lease_until": MINUTE}
-UNKNOWN: dict[str, Any] = {"state": "UNKNOWN", "due_at": 2 * MINUTE}
+SENDING: dict[str, Any] = {"state": "SENDING", "lane": 0, "lease_until": 5 * MINUTE}
+UNKNOWN: dict[str, Any] = {"state": "UNKNOWN", "due_at": 5 * MINUTE}
 DIFFERENT: dict[str, Any] = {"state": "ATTENTION", "cause": "DIFFERENT"}
 HELD, GONE = "nothing goes on until an admin has confirmed", "until Reflow is connected to the same organisation"
 NOBODY = "minutes, but nothing takes it: whoever runs this server should see whether its workers and its broker run."
@@ -50,7 +51,7 @@ DEAD, QUIET = {"state": "RECONNECT"}, {"contact_at": -20 * MINUTE}
 ENDED = {"state": "DISCONNECTED", "disconnected_at": -MINUTE}
 STATES = {
     "waiting": State(push=READY, connection={}, says="It goes as soon as a worker is free."),
-    "waiting, paused": State(push=READY, connection={"paused_until": MINUTE}, says="Next try at", brief="next try"),
+    "waiting, paused": State(push=READY, connection={"paused_until": 5 * MINUTE}, says="Next try at", brief="next try"),
     "waiting, not authorised": State(push=READY, connection=DEAD, says="once an admin has", brief="not authorised"),
     "waiting, no worker": State(
         push={**READY, "due_at": -9 * MINUTE}, connection=QUIET, says=NOBODY, brief="no worker"
@@ -82,27 +83,27 @@ class Stage:
     """One invoice, whose way to Sage is put into one state after the other."""
 
     push: Push
-    now: datetime
 
     def arrange(self, state: State) -> None:
         afresh = {"state": "ACTIVE", "paused_until": None, "disconnected_at": None, "contact_at": timedelta()}
         Connection.objects.update(**self._moments({**afresh, **state.connection}))
-        idle = {"cause": "", "lane": None, "lease_until": None, "due_at": timedelta()}
+        idle = {"cause": "", "lane": None, "lease_until": None, "due_at": timedelta(), "requested_at": -10 * MINUTE}
         Push.objects.update(**self._moments({**idle, **state.push}))
         self.push.attempts.all().delete()
         if state.push["state"] != "READY":
-            given = {"key": "k" * 32, "started_at": self.now, "document": None}
+            given = {"key": "k" * 32, "started_at": timezone.now(), "document": None}
             PushAttempt.objects.create(push=self.push, n=1, generation=1, **given)
         LiveDatabase.objects.update(identity="another database" if state.is_copy else epoch.identity())
 
     def _moments(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {name: self.now + value if isinstance(value, timedelta) else value for name, value in given.items()}
+        now = timezone.now()
+        return {name: now + value if isinstance(value, timedelta) else value for name, value in given.items()}
 
 
 @pytest.fixture
 def stage(connection: Connection, invoice: Invoice, staff: User, now: datetime) -> Iterator[Stage]:
-    push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now - 10 * MINUTE)
-    yield Stage(push=push, now=now)
+    push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
+    yield Stage(push=push)
     LiveDatabase.objects.update(identity=epoch.identity())
 
 
