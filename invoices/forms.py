@@ -11,10 +11,10 @@ from django.utils.functional import cached_property
 
 from connectors.services import live_connection
 from invoices import dimensions
+from invoices.drafts import InvoiceDraft, LineDraft
 from invoices.fields import AmountField, ChoiceBox, ChosenField, DateInput, ItemField, RateField, items_named
 from invoices.models import Client, Company, Invoice, InvoiceLine, Item, Property, TaxRate
 from invoices.models.business import LARGEST
-from invoices.services import InvoiceDraft, LineDraft
 from invoices.totals import invoice_sums, line_sums
 
 MOST_LINES = 200
@@ -42,6 +42,10 @@ class InvoiceForm(forms.ModelForm):
         self.fields["client"] = ChosenField(Client, has_now=self.instance.client_id, label="Client")
         self.fields["site"] = ChosenField(Property, has_now=self.instance.site_id, label="Property", required=False)
 
+    @cached_property
+    def company_terms(self) -> int:
+        return Company.ours().terms_days
+
     def clean_issue_date(self) -> date:
         issued: date = self.cleaned_data["issue_date"]
         if not 2000 <= issued.year < 2100:  # noqa: PLR2004  # a slip of the keyboard, such as the year 0026
@@ -52,7 +56,7 @@ class InvoiceForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         issued, due, client = (cleaned.get(name) for name in ("issue_date", "due_date", "client"))
         if issued and client and not due:
-            terms = client.terms_days if client.terms_days is not None else Company.ours().terms_days
+            terms = client.terms_days if client.terms_days is not None else self.company_terms
             cleaned["due_date"] = issued + timedelta(days=terms)
         elif issued and due and due < issued:
             self.add_error("due_date", "This is before the invoice's date.")
@@ -112,6 +116,12 @@ class LineForm(forms.ModelForm):
         return LineDraft(**{name: self.cleaned_data[name] for name in LINE_FIELDS if name in self.fields})
 
 
+def codes_per_line() -> bool:
+    """Items and lines carry nominal codes of their own only where the sync settings say so."""
+    connection = live_connection()
+    return bool(connection and connection.options.codes_per_line)
+
+
 class BaseLines(forms.BaseFormSet):
     """The grid: at least one line, in the order shown; a line left as it came is no line."""
 
@@ -131,9 +141,7 @@ class BaseLines(forms.BaseFormSet):
 
     @cached_property
     def with_codes(self) -> bool:
-        """Lines carry nominal codes of their own only where the sync settings say so."""
-        connection = live_connection()
-        return bool(connection and connection.options.codes_per_line)
+        return codes_per_line()
 
     @cached_property
     def _items(self) -> dict[str, Item]:
