@@ -94,9 +94,9 @@ def _delimiter(text: str) -> tuple[str, str]:
 
 def _width(text: str, delimiter: str) -> int:
     try:
-        return next((len(cells) for _, cells in _records(text, delimiter) if any(cells)), 0)
+        return next((len(cells) for _, cells in _records(text, delimiter) if any(cells)), 1)
     except Unreadable:
-        return 0
+        return 1
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

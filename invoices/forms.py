@@ -183,17 +183,32 @@ Lines = forms.formset_factory(
 )
 
 
-def lines_for(invoice: Invoice | None, data: Any = None, *, typed: Mapping[str, str] | None = None) -> BaseLines:
-    """The grid for an invoice, or an empty one; `data` is what was posted, `typed` what a scratch has kept."""
+def lines_for(
+    invoice: Invoice | None, data: Any = None, *, typed: Mapping[str, str] | None = None, copied: Invoice | None = None
+) -> BaseLines:
+    """The grid for an invoice, or an empty one; `data` is what was posted, `typed` what a scratch has kept, `copied`
+    another invoice whose lines a new one begins with."""
     names = ("item_id", "description", "quantity", "unit_price", "discount_percent", "tax_rate_id", "nominal_code")
     if typed is not None:
         initial = _typed_lines(typed)
+    elif copied is not None:
+        initial = _copied_lines(copied)
     else:
         shown = invoice.lines.values_list(*names) if invoice and data is None else ()
         initial = [dict(zip(LINE_FIELDS, row, strict=True)) for row in shown]
     lines: BaseLines = Lines(data, prefix="lines", initial=initial)  # type: ignore[assignment]
     lines.invoice = invoice
     return lines
+
+
+def _copied_lines(copied: Invoice) -> list[dict[str, Any]]:
+    """Its lines; one whose item is archived stays as text, and one that was imported takes the usual tax rate."""
+    rows = []
+    for line in copied.lines.select_related("item"):
+        row = {name: getattr(line, name) for name in LINE_FIELDS if name not in ("item", "tax_rate")}
+        row["item"] = line.item_id if line.item and not line.item.archived_at else None
+        rows.append(row | ({"tax_rate": line.tax_rate_id} if line.tax_rate_id else {}))
+    return rows
 
 
 def typed_head(typed: Mapping[str, str]) -> dict[str, Any]:

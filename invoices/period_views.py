@@ -34,7 +34,7 @@ def next_invoices(request: HttpRequest, key: UUID) -> HttpResponse:
     """The preview; posted, the drafts are raised."""
     run = get_object_or_404(PeriodRun.objects.select_related("begun_by"), pk=key)
     if run.raised_at:
-        return _raised(request, run)
+        return _raised(request, run) if request.method == "GET" else redirect("invoice-next", key)
     asked = request.POST if request.method == "POST" else request.GET
     step = asked.get("step", "")
     step = step if step in PeriodRun.Step.values else PeriodRun.Step.MONTH
