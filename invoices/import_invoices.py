@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from invoices.drafts import InvoiceDraft, LineDraft
 from invoices.forms import HEAD, MOST_LINES, InvoiceForm, LineForm, codes_per_line
 from invoices.import_columns import HEAD as HEAD_COLUMNS
-from invoices.import_rows import Cells, Filler, Findings, New, OfAFile, Sheet, by_upper, digest_of, imported_before
+from invoices.import_rows import Cells, Filler, Findings, New, Sheet, by_upper, digest_of, imported_before
 from invoices.models import Client, Item, Property, TaxRate
 from invoices.models.business import LARGEST
 from invoices.totals import Sums, invoice_sums
@@ -41,16 +41,12 @@ class NamedField(forms.Field):
         )
 
 
-class HeadOfAFile(OfAFile, InvoiceForm):
+class HeadOfAFile(InvoiceForm):
     """An invoice's head."""
 
     def _get_validation_exclusions(self) -> set[str]:
         """What was chosen among rows just read is not looked for again."""
         return {*super()._get_validation_exclusions(), "client", "site"}  # type: ignore[misc]  # no stub has it
-
-
-class LineOfAFile(OfAFile, LineForm):
-    """A line; what is left empty follows from its item, as in the editor."""
 
 
 @dataclass(slots=True)
@@ -82,7 +78,7 @@ def check_invoices(sheet: Sheet) -> Findings:
             _same_head(sheet, groups[key], number, cells)
         else:
             groups[key] = Group(row=number, cells=cells, head=_head(head, number, cells))
-        _add_line(groups.get(key), line, number, _with_item(cells, items))
+        _add_line(groups.get(key), number, cells, line if line.fill(number, _with_item(cells, items)) else None)
     return _sorted_out(sheet, groups)
 
 
@@ -113,7 +109,7 @@ def _items(sheet: Sheet) -> dict[str, Item]:
 
 def _line_form(items: Mapping[str, Item], rates: Sequence[TaxRate]) -> Any:
     named = {f"code {code}": item for code, item in items.items()}
-    form = LineOfAFile({}, items=named, rates={rate.pk: rate for rate in rates}, with_codes=codes_per_line())
+    form = LineForm({}, items=named, rates={rate.pk: rate for rate in rates}, with_codes=codes_per_line())
     form.empty_permitted = False
     return form
 
@@ -146,16 +142,15 @@ def _same_head(sheet: Sheet, group: Group, number: int, cells: Cells) -> None:
             sheet.complain(number, name, f"“{text[:60]}”: {first} for the same invoice. Make them the same.")
 
 
-def _add_line(group: Group | None, filler: Filler, number: int, cells: Cells) -> None:
-    """A line is checked even where its invoice is wrong, so that all is named at once."""
-    is_right = filler.fill(number, cells)
+def _add_line(group: Group | None, number: int, cells: Cells, line: Filler | None) -> None:
+    """Adds the line as it was just checked, None where it is wrong: that is checked even where its invoice is."""
     if group is None:
         return
     group.rows.append(number)
     group.every.append(cells)
-    if is_right:
-        group.lines.append(filler.form.draft())
-        group.sums.append(filler.form.sums)
+    if line is not None:
+        group.lines.append(line.form.draft())
+        group.sums.append(line.form.sums)
 
 
 def _sorted_out(sheet: Sheet, groups: Mapping[str, Group]) -> Findings:

@@ -121,6 +121,7 @@ class Filler:
             data[self.posted.get(name, name)] = read
         self.form.data = data
         self.form.instance = self.form._meta.model()
+        self.form.instance.validate_constraints = _left_to_postgres
         self.form.full_clean()
         said = {name: self._message(name, text, cells) for name, text in unreadable.items()}
         for name, errors in self.form.errors.as_data().items():
@@ -141,18 +142,15 @@ class Filler:
         return f"{quoted}{wrong}{mend}"
 
 
-class OfAFile:
-    """For a form of which many are checked: Postgres is not asked about each, as what is unique is asked for all."""
+def _left_to_postgres(exclude: object = None) -> None:
+    """What is unique is asked for all rows together, and Postgres has the last word."""
+
+
+class RegisterForm(forms.ModelForm):
+    """A client or an item."""
 
     def validate_unique(self) -> None:
         """Asked for all rows together."""
-
-    def validate_constraints(self) -> None:
-        """Postgres itself has the last word."""
-
-
-class RegisterForm(OfAFile, forms.ModelForm):
-    """A client or an item."""
 
     def _get_validation_exclusions(self) -> set[str]:
         """A tax rate chosen among rows just read is not looked for again."""

@@ -19,10 +19,7 @@ from invoices.models.importing import LARGEST_FILE, MOST_ROWS
 
 def upload(*, kind: str, name: str, content: bytes, actor: User, now: datetime) -> Import:
     """Keeps the file; a worker checks it, and nothing is imported before somebody says so."""
-    if not content:
-        raise Refused("The file is empty.")
-    if len(content) > LARGEST_FILE:
-        raise Refused("The file is larger than 20 MB. Split it into several files.")
+    must_fit(len(content))
     with transaction.atomic():
         job = Import.objects.create(
             kind=kind,
@@ -38,11 +35,19 @@ def upload(*, kind: str, name: str, content: bytes, actor: User, now: datetime) 
     return job
 
 
+def must_fit(size: int) -> None:
+    """Raises Refused."""
+    if not size:
+        raise Refused("The file is empty.")
+    if size > LARGEST_FILE:
+        raise Refused("The file is larger than 20 MB. Split it into several files.")
+
+
 def choose_columns(*, import_id: int, fields: list[str], now: datetime) -> Import:
     """The file is checked again with its columns read so."""
     with transaction.atomic():
         job = _locked(import_id)
-        if job.state != Import.State.CHECKED or not job.content or len(fields) != len(job.columns):
+        if job.state != Import.State.CHECKED or len(fields) != len(job.columns):
             raise Refused("Its columns can't be changed any more. Upload the file again.")
         job.columns = [[heading, first, field] for (heading, first, _), field in zip(job.columns, fields, strict=True)]
         job.state, job.tries = Import.State.CHECKING, 0

@@ -13,7 +13,6 @@ from invoices import import_columns, import_services
 from invoices.csv_reading import Unreadable
 from invoices.drafts import Refused
 from invoices.models import Import
-from invoices.models.importing import LARGEST_FILE
 from invoices.push_views import person
 
 PAGE_SIZE = 50
@@ -44,10 +43,9 @@ def import_new(request: HttpRequest, kind: str) -> HttpResponse:
         try:
             if file is None:
                 raise Refused("Choose a file first.")
-            too_large = file.size is None or file.size > LARGEST_FILE
-            content = b" " * (LARGEST_FILE + 1) if too_large else file.read()
+            import_services.must_fit(file.size or 0)
             job = import_services.upload(
-                kind=chosen, name=file.name or "", content=content, actor=person(request), now=timezone.now()
+                kind=chosen, name=file.name or "", content=file.read(), actor=person(request), now=timezone.now()
             )
         except Refused as refused:
             error = str(refused)
@@ -88,7 +86,6 @@ def _context(job: Import) -> dict[str, Any]:
         "job": job,
         "noun": noun,
         "list_name": f"{noun}-list",
-        "is_kept": Import.objects.filter(pk=job.pk).exclude(content=b"").exists(),
         "errors": errors[:SHOWN],
         "more_errors": max(0, len(errors) - SHOWN),
         "notices": notices[:SHOWN],

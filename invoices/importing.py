@@ -50,9 +50,10 @@ def due(*, now: datetime) -> list[int]:
 
 def forget_old(*, now: datetime) -> int:
     """Empties the files that nobody came back to, and of many the oldest; how many."""
-    kept = Import.objects.exclude(content=b"").exclude(state__in=[Import.State.CHECKING, Import.State.IMPORTING])
+    kept = Import.objects.filter(state=Import.State.CHECKED)
     newest = list(kept.filter(uploaded_at__gte=now - KEPT_FOR).order_by("-pk").values_list("pk", flat=True)[:MOST_KEPT])
-    return kept.exclude(pk__in=newest).update(content=b"")
+    why = "Nobody came back to it, so the file is no longer kept. Upload it again."
+    return kept.exclude(pk__in=newest).update(content=b"", state=Import.State.FAILED, trouble=why)
 
 
 def work(import_id: int, *, now: datetime | None = None) -> None:
@@ -62,13 +63,13 @@ def work(import_id: int, *, now: datetime | None = None) -> None:
         return
     try:
         if job.tries > MOST_TRIES:
-            _end(job, Import.State.FAILED, trouble="Reflow could not read it. Contact support, with the file.")
+            _give_up(job, "Reflow could not read it. Contact support, with the file.")
         elif job.state == Import.State.IMPORTING:
             _write(job)
         else:
             _record(job, *_checked(job))
     except Unreadable as unreadable:
-        _end(job, Import.State.FAILED, trouble=str(unreadable)[:500])
+        _give_up(job, str(unreadable))
     except IntegrityError:
         log.warning("Import %s met something that came at the same moment; it is checked again.", import_id)
         Import.objects.filter(pk=job.pk, fence=job.fence).update(lease_until=None)
@@ -80,6 +81,11 @@ def _claimed(import_id: int, now: datetime) -> Import | None:
     free = Import.objects.due(now).filter(pk=import_id)
     taken = free.update(lease_until=now + LEASE, fence=F("fence") + 1, tries=F("tries") + 1, progress=0)
     return Import.objects.get(pk=import_id) if taken else None
+
+
+def _give_up(job: Import, trouble: str) -> None:
+    values = {"confirmed_at": None, "confirmed_by": None, "content": b""}
+    _end(job, Import.State.FAILED, trouble=trouble[:500], **values)
 
 
 def _end(job: Import, state: str, **values: Any) -> int:

@@ -44,7 +44,7 @@ class Import(models.Model):
     digest = models.CharField(max_length=64)
     size = models.PositiveIntegerField()
     content = models.BinaryField(default=b"")
-    """The very bytes that were checked; emptied once they are imported, or nobody came back."""
+    """The very bytes that were checked; emptied once they are imported, can't be read, or nobody came back."""
     uploaded_at = models.DateTimeField()
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     read_as = models.CharField(max_length=200, blank=True)
@@ -97,7 +97,7 @@ class Import(models.Model):
 
     @property
     def may_confirm(self) -> bool:
-        return bool(self.state == self.State.CHECKED and self.to_create and self.content and not self.bad_rows)
+        return bool(self.state == self.State.CHECKED and self.to_create and not self.bad_rows)
 
 
 class ImportedRow(models.Model):

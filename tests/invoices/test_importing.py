@@ -214,6 +214,16 @@ def test_the_same_file_twice_creates_nothing_twice(imported: Bring, bring: Bring
         assert not bring("CLIENTS", text).to_create
 
 
+def test_an_item_that_costs_more_by_now_makes_no_other_content(
+    imported: Bring, bring: Bring, client_of_ours: Client, item: Item
+) -> None:
+    text = HEADING + "A-1,BRAM1,2026-11-02,,,LABOUR,,1,,,\n"
+    imported("INVOICES", text)
+    Item.objects.update(unit_price=60)
+    again = bring("INVOICES", text)
+    assert (again.already_here, again.bad_rows) == (1, 0)
+
+
 def test_another_content_under_a_reference_imported_before_is_named(
     imported: Bring, bring: Bring, client_of_ours: Client
 ) -> None:
@@ -225,11 +235,8 @@ def test_another_content_under_a_reference_imported_before_is_named(
 def test_what_is_here_already_stays_and_what_differs_is_told(bring: Bring, client_of_ours: Client, item: Item) -> None:
     job = bring("CLIENTS", "Reference,Name,Town\nbram1,Bramley Stores Ltd,York\n")
     assert (job.to_create, job.already_here) == (0, 1)
-    assert (
-        job.found["notices"]
-        == [[2, "", "Bramley Stores Ltd (BRAM1) is here already, with another Reference, Town. What is here stays."]]
-        or "with another" in job.found["notices"][0][2]
-    )
+    told = "Bramley Stores Ltd (BRAM1) is here already, with another Reference, Town. What is here stays."
+    assert job.found["notices"] == [[2, "", told]]
     items = bring("ITEMS", 'Code,Description,Price,VAT\nlabour,"Labour, per hour",49,20\n')
     assert "with another" in items.found["notices"][0][2]
     assert Client.objects.get().city == "Leeds"
@@ -292,7 +299,7 @@ def test_a_worker_that_dies_halfway_leaves_nothing_half(
     job = bring("INVOICES", thousand(0, 3))
     import_services.confirm(import_id=job.pk, actor=staff, now=now)
 
-    def dies(*_: Any) -> None:
+    def dies(*_: Any, **__: Any) -> None:
         raise SystemExit
 
     end = importing._end
@@ -371,7 +378,8 @@ def test_files_nobody_came_back_to_are_emptied(bring: Bring, now: datetime) -> N
     Import.objects.filter(pk=old.pk).update(uploaded_at=now - timedelta(days=31))
     assert importing.forget_old(now=now) == 1
     old.refresh_from_db()
-    assert not old.may_confirm and Import.objects.get(pk=new.pk).may_confirm
+    assert (old.state, old.content, old.trouble[:20]) == ("FAILED", b"", "Nobody came back to ")
+    assert Import.objects.get(pk=new.pk).may_confirm
 
 
 def test_no_cell_makes_a_page_fall_over(desk: Any, bring: Bring, client_of_ours: Client) -> None:
