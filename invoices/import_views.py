@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from invoices import import_columns, import_services
@@ -68,8 +69,8 @@ def import_template(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _file(text: str, name: str) -> HttpResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
+    said = content_disposition_header(as_attachment=True, filename=name) or "attachment"
+    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": said})
 
 
 @require_safe

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.db import connection
+from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -382,7 +384,36 @@ def test_files_nobody_came_back_to_are_emptied(bring: Bring, now: datetime) -> N
     assert Import.objects.get(pk=new.pk).may_confirm
 
 
-def test_no_cell_makes_a_page_fall_over(desk: Any, bring: Bring, client_of_ours: Client) -> None:
+def test_the_pages_take_a_file_and_give_the_template_and_the_rows_to_mend(
+    desk: Browser, client_of_ours: Client, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("invoices.tasks.hint_import", importing.work)
+    new = reverse("import-new", args=["invoices"])
+    for nothing, why in (({}, "Choose a file first."), ({"file": ContentFile(b"", "x.csv")}, "The file is empty.")):
+        answer = desk.post(new, nothing)
+        assert answer.status_code == 422 and why in answer.content.decode()
+    template = desk.get(reverse("import-template", args=["invoices"]))
+    assert template.headers["Content-Disposition"] == 'attachment; filename="invoices-template.csv"'
+    assert desk.get("/imports/new/people/").status_code == 404
+    with django_capture_on_commit_callbacks(execute=True):
+        there = desk.post(new, {"file": ContentFile(thousand(1, 2).encode(), "old/Ä & b.csv")}).headers["Location"]
+    page = desk.get(there).content.decode()
+    assert "1 row has errors" in page and "“none”: Enter a number." in page
+    bad = desk.get(there + "to-mend/")
+    assert "-to-mend.csv" in bad.headers["Content-Disposition"]
+    assert desk.get(there + "progress/").headers["HX-Refresh"] == "true"
+    with django_capture_on_commit_callbacks(execute=True):
+        there = desk.post(new, {"file": ContentFile(thousand(0, 2).encode(), "old.csv")}).headers["Location"]
+        desk.get(there + "progress/")
+    with django_capture_on_commit_callbacks(execute=True):
+        desk.post(there + "confirm/")
+    assert "2 invoices imported" in desk.get(there).content.decode()
+    assert desk.get(there + "to-mend/").status_code == 404
+    desk.post(there + "undo/")
+    assert "Undone" in desk.get(there).content.decode()
+
+
+def test_no_cell_makes_a_page_fall_over(desk: Browser, bring: Bring, client_of_ours: Client) -> None:
     for text in (thousand(5, 10), thousand(0, 3), "Firma\nX\n", "PK\x03\x04", HEADING):
         job = bring("INVOICES", text)
         with CaptureQueriesContext(connection) as queries:
