@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import BigIntegerField, F, Max, QuerySet, Value
+from django.db.models import BigIntegerField, F, Max, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Length, Substr, Upper
 
 from incrementors.models import Group, GroupChange, Number
@@ -103,9 +103,20 @@ def _is_given(text: str) -> bool:
 
 def discard_number(*, holder: UUID, reason: str) -> None:
     """The holder is gone; its number stays taken for ever, with the reason why nobody uses it."""
-    Number.objects.filter(holder=holder, outcome=Number.Outcome.GIVEN).update(
+    discard_numbers(holders=[holder], reason=reason)
+
+
+def discard_numbers(*, holders: Sequence[UUID], reason: str) -> None:
+    """As `discard_number`, for many at once."""
+    Number.objects.filter(holder__in=holders, outcome=Number.Outcome.GIVEN).update(
         outcome=Number.Outcome.DISCARDED, reason=reason
     )
+
+
+def number_of(field: str) -> Subquery:
+    """That field of the number in use that a row of another table holds, by its `uuid`, for a query over many."""
+    held = Number.objects.filter(holder=OuterRef("uuid"), outcome=Number.Outcome.GIVEN)
+    return Subquery(held.values(field)[:1])
 
 
 def give_up_number(*, holder: UUID, reason: str) -> None:

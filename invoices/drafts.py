@@ -1,6 +1,6 @@
 """A draft's life: created with its number, edited, discarded; one transaction each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Upper
 
 from connectors import epoch
 from connectors.interface import Fix
 from incrementors.models import Group
-from incrementors.services import NumberRefused, discard_number, take_number
+from incrementors.services import NumberRefused, discard_numbers, number_of, take_number, take_numbers
 from invoices import scratches
 from invoices.models import (
     Client,
@@ -26,6 +27,8 @@ from invoices.models import (
     TaxRate,
 )
 from invoices.totals import invoice_sums
+
+CHUNK = 1000  # rows of one statement
 
 
 class Refused(Exception):
@@ -82,18 +85,53 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: 
 
 def give_number(invoice: Invoice, *, now: datetime) -> None:
     """The next free number; the last thing in its transaction. Raises NumberRefused, as in a restored copy."""
-    if epoch.is_held():
-        raise NumberRefused(
-            "This database was restored from a backup, and the numbers given since are not known yet. An admin "
-            "confirms under Settings > Cloud Accounting Connector that it is the live one."
-        )
+    _must_be_live()
     number = take_number(key=Group.INVOICES, holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
     invoice.number, invoice.number_prefix = number.text, number.prefix
     invoice.save(update_fields=["number", "number_prefix"])
 
 
+def create_invoices(
+    *, drafts: Sequence[InvoiceDraft], notes: Sequence[str], actor: User, now: datetime
+) -> list[Invoice]:
+    """Many new drafts, each with its number in their order and a note of where it comes from, in a few queries.
+
+    Call it inside a transaction, and last in it. Raises NumberRefused.
+    """
+    _must_be_live()
+    currency = Company.ours().currency
+    invoices = [Invoice(created_by=actor, created_at=now, currency=currency) for _ in drafts]
+    lines = [line for invoice, draft in zip(invoices, drafts, strict=True) for line in _put(invoice, draft)]
+    Invoice.objects.bulk_create(invoices, batch_size=CHUNK)
+    InvoiceLine.objects.bulk_create(lines, batch_size=CHUNK)
+    Event.objects.bulk_create(
+        [_event(invoice, text, actor, now) for invoice, text in zip(invoices, notes, strict=True)], batch_size=CHUNK
+    )
+    holders = [invoice.uuid for invoice in invoices]
+    given = take_numbers(key=Group.INVOICES, holders=holders, now=now, known_elsewhere=platform_numbers)
+    made = Invoice.objects.filter(uuid__in=holders)
+    made.update(number=number_of("text"), number_prefix=number_of("prefix"))
+    for invoice, number in zip(invoices, given, strict=True):
+        invoice.number, invoice.number_prefix = number.text, number.prefix
+    return invoices
+
+
+def _must_be_live() -> None:
+    if epoch.is_held():
+        raise NumberRefused(
+            "This database was restored from a backup, and the numbers given since are not known yet. An admin "
+            "confirms under Settings > Cloud Accounting Connector that it is the live one."
+        )
+
+
 def is_a_platform_number(text: str) -> bool:
     return RemoteInvoice.objects.filter(number__iexact=text).exists()
+
+
+def platform_numbers(texts: Collection[str]) -> set[str]:
+    """Which of these, in upper case, a platform has given to any invoice."""
+    found = RemoteInvoice.objects.alias(upper=Upper("number")).filter(upper__in=texts)
+    return {number.upper() for number in found.values_list("number", flat=True)}
 
 
 def update_invoice(*, invoice_id: int, version: int, draft: InvoiceDraft, actor: User, now: datetime) -> Invoice:
@@ -136,9 +174,17 @@ def draft_of(invoice: Invoice) -> InvoiceDraft:
 
 
 def _fill(invoice: Invoice, draft: InvoiceDraft) -> None:
-    """Puts what a person gave on the invoice, counts its sums and saves both."""
+    """Puts what a person gave on the invoice and saves it with its lines."""
+    lines = _put(invoice, draft)
+    invoice.save()
+    InvoiceLine.objects.bulk_create(lines)
+
+
+def _put(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:
+    """Puts what a person gave on the invoice and counts its sums; its lines are still to be saved, after it."""
     lines = [
         InvoiceLine(
+            invoice=invoice,
             position=position,
             item=line.item,
             description=line.description,
@@ -156,22 +202,33 @@ def _fill(invoice: Invoice, draft: InvoiceDraft) -> None:
     invoice.reference, invoice.notes = draft.reference, draft.notes
     invoice.net, invoice.tax, invoice.total = sums.net, sums.tax, sums.total
     invoice.outstanding = sums.total
-    invoice.save()
-    for line in lines:
-        line.invoice = invoice
-    InvoiceLine.objects.bulk_create(lines)
+    return lines
 
 
 def discard(*, invoice_id: int, reason: str, actor: User, now: datetime) -> Invoice:
     """A draft that will not be used becomes void; its number stays taken, with the reason."""
     with transaction.atomic():
-        invoice = locked(invoice_id)
-        must_be(invoice, Invoice.Status.DRAFT, "discarded")
-        invoice.status, invoice.outstanding = Invoice.Status.VOID, Decimal(0)
-        invoice.save()
-        discard_number(holder=invoice.uuid, reason=reason)
-        note(invoice, f"Discarded: {reason}", actor, now)
-    return invoice
+        must_be(locked(invoice_id), Invoice.Status.DRAFT, "discarded")
+        discard_all([invoice_id], reason=reason, actor=actor, now=now)
+    return Invoice.objects.get(pk=invoice_id)
+
+
+def discard_all(ids: Collection[int], *, reason: str, actor: User, now: datetime) -> int:
+    """Those of them that are drafts still, or Refused where one has gone further; how many were discarded."""
+    with transaction.atomic():
+        rows = Invoice.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=ids).order_by("pk")
+        further = [row for row in rows if row.status not in (Invoice.Status.DRAFT, Invoice.Status.VOID)]
+        if further:
+            named = ", ".join(str(row) for row in further[:5]) + (" and others" if len(further) > 5 else "")  # noqa: PLR2004
+            raise Refused(f"Nothing was undone: {named} {'is' if len(further) == 1 else 'are'} no draft any more.")
+        drafts = [row for row in rows if row.status == Invoice.Status.DRAFT]
+        Invoice.objects.filter(pk__in=[row.pk for row in drafts]).update(
+            status=Invoice.Status.VOID, outstanding=Decimal(0)
+        )
+        discard_numbers(holders=[row.uuid for row in drafts], reason=reason)
+        events = [_event(row, f"Discarded: {reason}", actor, now) for row in drafts]
+        Event.objects.bulk_create(events, batch_size=CHUNK)
+    return len(drafts)
 
 
 def locked(invoice_id: int) -> Invoice:
@@ -185,4 +242,8 @@ def must_be(invoice: Invoice, status: str, done: str) -> None:
 
 
 def note(invoice: Invoice, text: str, actor: User, now: datetime) -> None:
-    Event.objects.create(invoice=invoice, happened_at=now, actor=actor, text=text)
+    _event(invoice, text, actor, now).save()
+
+
+def _event(invoice: Invoice, text: str, actor: User, now: datetime) -> Event:
+    return Event(invoice=invoice, happened_at=now, actor=actor, text=text[:300])

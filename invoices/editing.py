@@ -94,10 +94,34 @@ def _scratch(request: HttpRequest, invoice: Invoice | None) -> tuple[UUID, Scrat
 def _forms(request: HttpRequest, invoice: Invoice | None, scratch: Scratch | None) -> tuple[InvoiceForm, BaseLines]:
     data = request.POST if request.method == "POST" else None
     first = {"version": invoice.version} if invoice else {"issue_date": timezone.localdate()}
+    copied = _copied(request) if invoice is None and data is None and not scratch else None
     if scratch:
         first |= typed_head(scratch.fields)
+    elif copied:
+        first |= _copied_head(request, copied)
     form = InvoiceForm(data, instance=invoice, initial=first)
-    return form, lines_for(invoice, data, typed=scratch.fields if scratch and data is None else None)
+    return form, lines_for(invoice, data, typed=scratch.fields if scratch and data is None else None, copied=copied)
+
+
+def _copied(request: HttpRequest) -> Invoice | None:
+    """The invoice that a new one is to be like."""
+    asked = request.GET.get("copy", "")
+    return (
+        get_object_or_404(Invoice.objects.select_related("client", "site"), pk=asked)
+        if AN_ID.fullmatch(asked)
+        else None
+    )
+
+
+def _copied_head(request: HttpRequest, copied: Invoice) -> dict[str, Any]:
+    """All but the dates; what has been archived since is named and left out."""
+    lines = copied.lines.select_related("item")
+    archived = [row for row in (copied.client, copied.site) if row and row.archived_at]
+    named = [*map(str, archived), *(line.item.code for line in lines if line.item and line.item.archived_at)]
+    left_out = f" Left out, as they are archived: {', '.join(dict.fromkeys(named))}." if named else ""
+    messages.info(request, f"Copied from {copied}. Nothing is saved yet.{left_out}")
+    kept = {name: getattr(copied, name) for name in ("client", "site") if getattr(copied, name) not in archived}
+    return {"reference": copied.reference, "notes": copied.notes, **{name: row.pk for name, row in kept.items() if row}}
 
 
 def _editor(request: HttpRequest, form: InvoiceForm, lines: BaseLines, more: dict[str, Any]) -> HttpResponse:

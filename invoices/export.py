@@ -45,7 +45,7 @@ def rows(invoices: QuerySet[Invoice], connection: Connection | None, *, now: dat
     writer = csv.writer(Line())
     yield "\ufeff" + str(writer.writerow(COLUMNS))
     for invoice in invoices.iterator(CHUNK):
-        yield str(writer.writerow(_safe(cell) for cell in _cells(invoice, connection, now)))
+        yield str(writer.writerow(safe(cell) for cell in _cells(invoice, connection, now)))
 
 
 def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tuple[object, ...]:
@@ -71,7 +71,7 @@ def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tu
     )
 
 
-def _safe(cell: object) -> str:
+def safe(cell: object) -> str:
     """Text that begins as a formula does is marked as text (OWASP, "CSV Injection")."""
     text = str(cell)
     return f"'{text}" if text.startswith(FORMULA) else text

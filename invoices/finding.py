@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from incrementors.services import holders_of
-from invoices.models import Client, Invoice, InvoiceLine, RemoteInvoice
+from invoices.models import Client, Import, ImportedRow, Invoice, InvoiceLine, RemoteInvoice
 
 LIMIT = 1000
 WORDS = 5
@@ -54,6 +54,7 @@ def _with(among: QuerySet[Invoice], word: str) -> list[Place]:
         ("pk", among.filter(client__in=_clients(word))),
         ("invoice", RemoteInvoice.objects.filter(numbers, invoice__in=ids).distinct()),
         ("invoice", lines.distinct()),
+        ("invoice", _brought(word).filter(invoice__in=ids)),
     ]
 
 
@@ -70,8 +71,14 @@ def _says(word: str) -> Q:
     )
     lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"), description__icontains=word)
     client = Q(client__name__icontains=word) | Q(client__reference__icontains=word)
-    places = (Exists(lines.order_by()), Exists(remotes), Exists(holders_of(word).filter(holder=OuterRef("uuid"))))
-    return Q(reference__icontains=word) | client | Q(places[0]) | Q(places[1]) | Q(places[2])
+    numbers = holders_of(word).filter(holder=OuterRef("uuid"))
+    places = (lines.order_by(), remotes, numbers, _brought(word).filter(invoice=OuterRef("pk")))
+    return Q(reference__icontains=word) | client | Q(*(Q(Exists(place)) for place in places), _connector=Q.OR)
+
+
+def _brought(word: str) -> QuerySet[Any, Any]:
+    """Imported from a file that names them so."""
+    return ImportedRow.objects.filter(kind=Import.Kind.INVOICES, key__icontains=word)
 
 
 def _clients(word: str) -> QuerySet[Any, Any]:

@@ -11,10 +11,10 @@ from django.utils.functional import cached_property
 
 from connectors.services import live_connection
 from invoices import dimensions
+from invoices.drafts import InvoiceDraft, LineDraft
 from invoices.fields import AmountField, ChoiceBox, ChosenField, DateInput, ItemField, RateField, items_named
 from invoices.models import Client, Company, Invoice, InvoiceLine, Item, Property, TaxRate
 from invoices.models.business import LARGEST
-from invoices.services import InvoiceDraft, LineDraft
 from invoices.totals import invoice_sums, line_sums
 
 MOST_LINES = 200
@@ -42,6 +42,10 @@ class InvoiceForm(forms.ModelForm):
         self.fields["client"] = ChosenField(Client, has_now=self.instance.client_id, label="Client")
         self.fields["site"] = ChosenField(Property, has_now=self.instance.site_id, label="Property", required=False)
 
+    @cached_property
+    def company_terms(self) -> int:
+        return Company.ours().terms_days
+
     def clean_issue_date(self) -> date:
         issued: date = self.cleaned_data["issue_date"]
         if not 2000 <= issued.year < 2100:  # noqa: PLR2004  # a slip of the keyboard, such as the year 0026
@@ -52,7 +56,7 @@ class InvoiceForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         issued, due, client = (cleaned.get(name) for name in ("issue_date", "due_date", "client"))
         if issued and client and not due:
-            terms = client.terms_days if client.terms_days is not None else Company.ours().terms_days
+            terms = client.terms_days if client.terms_days is not None else self.company_terms
             cleaned["due_date"] = issued + timedelta(days=terms)
         elif issued and due and due < issued:
             self.add_error("due_date", "This is before the invoice's date.")
@@ -112,6 +116,12 @@ class LineForm(forms.ModelForm):
         return LineDraft(**{name: self.cleaned_data[name] for name in LINE_FIELDS if name in self.fields})
 
 
+def codes_per_line() -> bool:
+    """Items and lines carry nominal codes of their own only where the sync settings say so."""
+    connection = live_connection()
+    return bool(connection and connection.options.codes_per_line)
+
+
 class BaseLines(forms.BaseFormSet):
     """The grid: at least one line, in the order shown; a line left as it came is no line."""
 
@@ -131,9 +141,7 @@ class BaseLines(forms.BaseFormSet):
 
     @cached_property
     def with_codes(self) -> bool:
-        """Lines carry nominal codes of their own only where the sync settings say so."""
-        connection = live_connection()
-        return bool(connection and connection.options.codes_per_line)
+        return codes_per_line()
 
     @cached_property
     def _items(self) -> dict[str, Item]:
@@ -175,17 +183,32 @@ Lines = forms.formset_factory(
 )
 
 
-def lines_for(invoice: Invoice | None, data: Any = None, *, typed: Mapping[str, str] | None = None) -> BaseLines:
-    """The grid for an invoice, or an empty one; `data` is what was posted, `typed` what a scratch has kept."""
+def lines_for(
+    invoice: Invoice | None, data: Any = None, *, typed: Mapping[str, str] | None = None, copied: Invoice | None = None
+) -> BaseLines:
+    """The grid for an invoice, or an empty one; `data` is what was posted, `typed` what a scratch has kept, `copied`
+    another invoice whose lines a new one begins with."""
     names = ("item_id", "description", "quantity", "unit_price", "discount_percent", "tax_rate_id", "nominal_code")
     if typed is not None:
         initial = _typed_lines(typed)
+    elif copied is not None:
+        initial = _copied_lines(copied)
     else:
         shown = invoice.lines.values_list(*names) if invoice and data is None else ()
         initial = [dict(zip(LINE_FIELDS, row, strict=True)) for row in shown]
     lines: BaseLines = Lines(data, prefix="lines", initial=initial)  # type: ignore[assignment]
     lines.invoice = invoice
     return lines
+
+
+def _copied_lines(copied: Invoice) -> list[dict[str, Any]]:
+    """Its lines; one whose item is archived stays as text, and one that was imported takes the usual tax rate."""
+    rows = []
+    for line in copied.lines.select_related("item"):
+        row = {name: getattr(line, name) for name in LINE_FIELDS if name not in ("item", "tax_rate")}
+        row["item"] = line.item_id if line.item and not line.item.archived_at else None
+        rows.append(row | ({"tax_rate": line.tax_rate_id} if line.tax_rate_id else {}))
+    return rows
 
 
 def typed_head(typed: Mapping[str, str]) -> dict[str, Any]:

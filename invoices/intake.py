@@ -6,7 +6,7 @@ platform writes that anew under another token.
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, Remot
 from connectors.models import Connection, RemoteLink
 from incrementors.models import Group
 from incrementors.services import hold_numbers, take_numbers
+from invoices.drafts import platform_numbers
 from invoices.models import Client, Event, Invoice, InvoiceLine, Push, PushAttempt, Voiding
 from invoices.models import RemoteInvoice as Row
 
@@ -279,12 +280,6 @@ def _client_named(name: str, links: object) -> Client:
     taken = set(links.filter(local_key__in=[str(one.uuid) for one in same]).values_list("local_key", flat=True))  # type: ignore[attr-defined]
     free = [one for one in same if str(one.uuid) not in taken]
     return free[0] if len(free) == 1 else Client.objects.create(name=name[:100])
-
-
-def platform_numbers(texts: Collection[str]) -> set[str]:
-    """Which of these, in upper case, a platform has given to any invoice."""
-    found = Row.objects.alias(upper=Upper("number")).filter(upper__in=texts)
-    return {number.upper() for number in found.values_list("number", flat=True)}
 
 
 def _settle_numbers(rows: Sequence[Row]) -> None:

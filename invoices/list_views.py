@@ -178,11 +178,18 @@ def invoice_columns(request: HttpRequest) -> HttpResponse:
     order = request.POST.getlist("order")
     if request.POST.get("reset"):
         columns.forget(person(request))
-        return _back(request)
+        return back_to_list(request)
     for side, by in (("up", -1), ("down", 1)):
         order = columns.move(order, request.POST.get(side, ""), by=by)
     columns.keep_columns(person(request), shown=request.POST.getlist("columns"), order=order)
-    return _back(request)
+    return back_to_list(request)
+
+
+def chosen_ids(request: HttpRequest, name: str = "ids") -> list[int]:
+    """What was ticked, each once; all that match where all of them were chosen."""
+    if request.POST.get("all"):
+        return list(_matching(request).order_by("-pk").values_list("pk", flat=True)[: choosing.COUNTED])
+    return list(dict.fromkeys(_ids(request.POST.getlist(name))))
 
 
 @require_safe
@@ -202,7 +209,7 @@ def invoice_send_many(request: HttpRequest) -> HttpResponse:
     connection = live_connection()
     if found := obstacles_of_all(connection):
         messages.error(request, f"Nothing was sent. {found[0]}")
-        return _back(request)
+        return back_to_list(request)
     why = Chooser.of(person(request), connection).why_not_send
     return _each(request, services.request_push, why, ("sent", "was queued for Sage", "were queued for Sage"))
 
@@ -217,7 +224,7 @@ def _each(request: HttpRequest, service: Any, why: choosing.Why, words: tuple[st
     else:
         outcome = choosing.each(ids, service, why, actor=person(request), now=timezone.now())
         _tell(request, outcome, words)
-    return _back(request)
+    return back_to_list(request)
 
 
 def _tell(request: HttpRequest, outcome: Done, words: tuple[str, str, str]) -> None:
@@ -239,7 +246,7 @@ def _links(invoices: list[Invoice]) -> SafeString:
     return format_html("{} and {} more", named, len(invoices) - NAMED) if len(invoices) > NAMED else named
 
 
-def _back(request: HttpRequest) -> HttpResponse:
+def back_to_list(request: HttpRequest) -> HttpResponse:
     """To the list as it was asked for."""
     query = request.GET.urlencode()
     return redirect(f"{reverse('invoice-list')}?{query}" if query else reverse("invoice-list"))

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from connectors.models import Connection
-from connectors.services import live_connection, open_connector
+from connectors.services import open_connector
 from invoices.dimensions import show_on, working_connection
-from invoices.forms import PropertyForm
+from invoices.forms import PropertyForm, codes_per_line
 from invoices.models import Client, Item, Property
 
 PAGE_SIZE = 50
@@ -42,6 +42,7 @@ class Register:
     form_class: "type[ModelForm[Any]]" = ModelForm
     add_to: Callable[[Iterable[Any]], None] = lambda rows: None
     """Puts onto the rows of a page what the list shows besides their own fields."""
+    can_import: bool = False
     may_link: Callable[[Connection], bool] = lambda connection: False
     """Whether its rows have counterparts in the connected books."""
 
@@ -63,7 +64,7 @@ class Register:
 
     def form(self, data: Any, instance: Any) -> Any:
         form = modelform_factory(self.model, form=self.form_class, fields=list(self.fields))(data, instance=instance)
-        if "nominal_code" in form.fields and not _codes_per_line():
+        if "nominal_code" in form.fields and not codes_per_line():
             del form.fields["nominal_code"]
         if "client" in form.fields:
             mine = Q(pk=getattr(form.instance, "client_id", None))
@@ -71,11 +72,6 @@ class Register:
         for message in form.errors.pop(NON_FIELD_ERRORS, ()):
             form.add_error(self.unique or None, message)
         return form
-
-
-def _codes_per_line() -> bool:
-    connection = live_connection()
-    return bool(connection and connection.options.codes_per_line)
 
 
 def _sage_url(request: HttpRequest, register: Register, row: Any) -> str:
@@ -93,6 +89,7 @@ def _links(request: HttpRequest, register: Register) -> dict[str, Any]:
         "may_change": request.user.has_perm(f"invoices.change_{register.name}"),
         "archive_name": f"{register.name}-archive",
         "new_url": reverse(f"{register.name}-new") if may_add else "",
+        "import_url": reverse("import-new", args=[register.title.lower()]) if may_add and register.can_import else "",
         "new_label": f"New {register.name}",
         "empty_title": f"No {register.title.lower()} yet",
     }
@@ -137,6 +134,7 @@ def views(register: Register) -> dict[str, Any]:
 CLIENTS = Register(
     model=Client,
     name="client",
+    can_import=True,
     title="Clients",
     icon="people",
     may_link=lambda connection: True,
@@ -159,6 +157,7 @@ CLIENTS = Register(
 ITEMS = Register(
     model=Item,
     name="item",
+    can_import=True,
     title="Items",
     icon="box-seam",
     may_link=lambda connection: open_connector(connection).items is not None,

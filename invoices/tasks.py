@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, mailing, parting, pull, push, restoring, scratches, voiding
+from invoices import balances, importing, mailing, parting, pull, push, restoring, scratches, voiding
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,27 @@ def hint_mail(mail_id: int) -> None:
         send_mail.delay(mail_id=mail_id)
     except OperationalError:
         log.warning("The broker is away; the next look at what is due will find mail %s.", mail_id)
+
+
+def hint_import(import_id: int) -> None:
+    """A file is checked at once; when the broker is away the next look at what is due finds it."""
+    try:
+        import_file.delay(import_id=import_id)
+    except OperationalError:
+        log.warning("The broker is away; the next look at what is due will find import %s.", import_id)
+
+
+@shared_task
+@live_only
+def import_file(import_id: int, **_: object) -> None:
+    importing.work(import_id)
+
+
+@shared_task
+@live_only
+def sweep_imports(**_: object) -> None:
+    for import_id in importing.due(now=timezone.now()):
+        hint_import(import_id)
 
 
 @shared_task
@@ -135,3 +156,4 @@ def fold_totals(**_: object) -> None:
 def keep_alive(**_: object) -> None:
     lifecycle.keep_alive(now=timezone.now())
     scratches.expire(now=timezone.now())
+    importing.forget_old(now=timezone.now())

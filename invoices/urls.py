@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from invoices import editing, linking, list_views, mail_views, push_views, registers, type_ahead, views, void_views
+from invoices import (
+    editing,
+    import_views,
+    linking,
+    list_views,
+    mail_views,
+    period_views,
+    push_views,
+    registers,
+    type_ahead,
+    views,
+    void_views,
+)
 
 urlpatterns = [
     path("invoices/", list_views.invoice_list, name="invoice-list"),
@@ -12,6 +24,9 @@ urlpatterns = [
     path("invoices/chosen/", list_views.invoice_chosen, name="invoice-chosen"),
     path("invoices/approve/", list_views.invoice_approve_many, name="invoice-approve-many"),
     path("invoices/send/", list_views.invoice_send_many, name="invoice-send-many"),
+    path("invoices/next/", period_views.next_begin, name="invoice-next-begin"),
+    path("invoices/next/<uuid:key>/", period_views.next_invoices, name="invoice-next"),
+    path("invoices/next/<uuid:key>/undo/", period_views.next_undo, name="invoice-next-undo"),
     path("invoices/new/", editing.invoice_new, name="invoice-new"),
     path("invoices/<int:pk>/", views.invoice_detail, name="invoice-detail"),
     path("invoices/<int:pk>/pdf/", mail_views.invoice_pdf, name="invoice-pdf"),
@@ -37,6 +52,15 @@ urlpatterns = [
     path("invoices/<int:pk>/void/", void_views.invoice_void, name="invoice-void"),
     path("invoices/<int:pk>/void/again/", void_views.invoice_void_again, name="invoice-void-again"),
     path("invoices/<int:pk>/void/stop/", void_views.invoice_void_stop, name="invoice-void-stop"),
+    path("imports/", import_views.import_list, name="import-list"),
+    path("imports/new/<slug:kind>/", import_views.import_new, name="import-new"),
+    path("imports/template/<slug:kind>/", import_views.import_template, name="import-template"),
+    path("imports/<int:pk>/", import_views.import_detail, name="import-detail"),
+    path("imports/<int:pk>/progress/", import_views.import_progress, name="import-progress"),
+    path("imports/<int:pk>/columns/", import_views.import_columns_choose, name="import-columns"),
+    path("imports/<int:pk>/confirm/", import_views.import_confirm, name="import-confirm"),
+    path("imports/<int:pk>/undo/", import_views.import_undo, name="import-undo"),
+    path("imports/<int:pk>/to-mend/", import_views.import_bad_rows, name="import-bad-rows"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]

@@ -242,6 +242,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, seconds in {
         "sweep_pushes": 10,
         "sweep_mails": 15,
+        "sweep_imports": 15,
         "read_numbers": 60,
         "pull_changes": 30,
         "fold_totals": 60,

@@ -1,8 +1,10 @@
 """Who we bill, what for, the invoices, and each invoice's way into the books with every attempt on record."""
 
 from invoices.models.business import Client, Company, Item, Property, TaxRate
+from invoices.models.importing import Import, ImportedRow
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.mail import InvoiceMail
+from invoices.models.period import PeriodRun, RaisedInvoice
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
 from invoices.models.scratch import Scratch
@@ -13,16 +15,20 @@ __all__ = [
     "Client",
     "Company",
     "Event",
+    "Import",
+    "ImportedRow",
     "Invoice",
     "InvoiceLine",
     "InvoiceMail",
     "InvoiceTotal",
     "Item",
+    "PeriodRun",
     "Property",
     "Pull",
     "Push",
     "PushAttempt",
     "PushBatch",
+    "RaisedInvoice",
     "RemoteInvoice",
     "Scratch",
     "TaxRate",

@@ -131,13 +131,13 @@ function changed() {
   say();
 }
 
-/** All that match go by their ids, so that what was counted is what it is done with; a file goes by the filters. */
+/** All that match go by their ids, so that what was counted is what it is done with; a file and a preview go by the filters. */
 function addTheOthers(form, button) {
   all("input[data-added]", form).forEach((input) => input.remove());
   if (!allThatMatch) return;
   const shown = new Set(boxes().map((box) => box.value));
   const others = allThatMatch.ids.map(String).filter((id) => !shown.has(id)).map((id) => ["ids", id]);
-  for (const [name, value] of button?.dataset.do === "csv" ? [["all", "1"]] : others) {
+  for (const [name, value] of ["csv", "next"].includes(button?.dataset.do) ? [["all", "1"]] : others) {
     const input = document.createElement("input");
     Object.assign(input, { type: "hidden", name, value });
     input.dataset.added = "";

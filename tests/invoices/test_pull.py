@@ -21,7 +21,7 @@ from connectors.interface import (
 )
 from connectors.models import Connection, RemoteLink
 from incrementors.models import Group, Number
-from invoices import intake, pull, services
+from invoices import drafts, intake, pull, services
 from invoices import push as worker
 from invoices.models import Client, Event, Invoice, InvoiceLine, Pull, Push
 from invoices.models import RemoteInvoice as Row
@@ -550,4 +550,4 @@ def test_a_page_costs_the_same_number_of_queries_however_many_it_brings(
     with django_assert_max_num_queries(50):
         read(wired)
     assert InvoiceLine.objects.count() == 50
-    assert intake.platform_numbers(["SI-1007"]) == {"SI-1007"}
+    assert drafts.platform_numbers(["SI-1007"]) == {"SI-1007"}

@@ -18,9 +18,9 @@ from playwright.sync_api import Page
 
 from connectors import services as connectors
 from connectors.models import Connection
+from invoices import import_services, importing, next_period, services, void_services, voiding
 from invoices import push as worker
-from invoices import services, void_services, voiding
-from invoices.models import Client, Invoice, Item, Push
+from invoices.models import Client, Import, Invoice, Item, Push
 from reflow import demo
 from tests.books import Sandbox
 from tests.conftest import CALLBACK
@@ -63,6 +63,8 @@ class Tour:
         demo.load(now=timezone.now())
         yield self.open("dashboard, being set up", "/")
         yield from self.lists()
+        yield from self.imports()
+        yield from self.next_period()
         yield from self.editors()
         yield from self.connector()
         yield from self.accounts()
@@ -116,6 +118,45 @@ class Tour:
         for plural in ("clients", "items", "properties"):
             yield self.open(plural, f"/{plural}/")
         yield self.open("items, none archived", "/items/?show=archived")
+
+    def imports(self) -> Iterator[str]:
+        yield self.open("imports, none yet", "/imports/")
+        yield self.open("import invoices", "/imports/new/invoices/")
+        self.press("Check the file")
+        yield "import invoices with errors"
+        client = Client.objects.all()[0]
+        wrong = f"Invoice,Client,Date,Description,Price,VAT\nA-1,{client.name},2 Nov,Rent,many,20\nA-2,Nobody,,,1,0\n"
+        yield self.open("import, being checked", f"/imports/{self.bring('INVOICES', wrong, work=False)}/")
+        yield self.open("import, to mend", f"/imports/{self.bring('INVOICES', wrong)}/")
+        key = self.bring("CLIENTS", "Name;Ref;Town;Fax\nNorthgate Motors;NORTH;Leeds;0113\nZoë Hart;ZOE;York;\n")
+        yield self.open("import, ready", f"/imports/{key}/")
+        import_services.confirm(import_id=key, actor=self.admin, now=timezone.now())
+        importing.work(key)
+        yield self.open("import, done", f"/imports/{key}/")
+        import_services.undo(import_id=key, actor=self.admin, now=timezone.now())
+        yield self.open("import, undone", f"/imports/{key}/")
+        yield self.open("imports", "/imports/")
+        Import.objects.all().delete()
+
+    def bring(self, kind: str, text: str, *, work: bool = True) -> int:
+        now = timezone.now()
+        job = import_services.upload(
+            kind=kind, name="Old program, 2026.csv", content=text.encode(), actor=self.admin, now=now
+        )
+        if work:
+            importing.work(job.pk)
+        return job.pk
+
+    def next_period(self) -> Iterator[str]:
+        chosen = Invoice.objects.order_by("-issue_date", "-pk").values_list("pk", flat=True)[:6]
+        draft().lines.update(description="Rent 1 Jan 2026 to 31 Jan 2026")
+        run = next_period.begin(ids=[*chosen, draft().pk], actor=self.admin, now=timezone.now())
+        yield self.open("next period", f"/invoices/next/{run.pk}/")
+        next_period.raise_next(key=run.pk, step="MONTH", chosen=chosen, with_words=chosen, now=timezone.now())
+        yield self.open("next period, raised", f"/invoices/next/{run.pk}/")
+        next_period.undo(key=run.pk, actor=self.admin, now=timezone.now())
+        yield self.open("next period, undone", f"/invoices/next/{run.pk}/")
+        yield self.open("a copy", f"/invoices/new/?copy={draft().pk}")
 
     def editors(self) -> Iterator[str]:
         for noun, path in (("client", "clients"), ("item", "items"), ("property", "properties")):

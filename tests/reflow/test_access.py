@@ -104,6 +104,9 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "invoice-chosen": (READ, but(READ, 405)),
     "invoice-approve-many": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-send-many": (but(WRITE, 405), but(WRITE, 302)),
+    "invoice-next-begin": (but(WRITE, 405), but(WRITE, 302)),
+    "invoice-next": (but(WRITE, 404), but(WRITE, 404)),
+    "invoice-next-undo": (but(WRITE, 405), but(WRITE, 404)),
     "invoice-new": (WRITE, but(WRITE, 422)),
     "invoice-detail": (READ, but(READ, 405)),
     "invoice-pdf": (READ, but(READ, 405)),
@@ -124,6 +127,15 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "invoice-void": (WRITE, but(WRITE, 422)),
     "invoice-void-again": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-void-stop": (but(WRITE, 405), but(WRITE, 302)),
+    "import-list": (WRITE, but(WRITE, 405)),
+    "import-new": (WRITE, but(WRITE, 422)),
+    "import-template": (WRITE, but(WRITE, 405)),
+    "import-detail": (but(WRITE, 404), but(WRITE, 405)),
+    "import-progress": (but(WRITE, 404), but(WRITE, 405)),
+    "import-columns": (but(WRITE, 405), but(WRITE, 404)),
+    "import-confirm": (but(WRITE, 405), but(WRITE, 404)),
+    "import-undo": (but(WRITE, 405), but(WRITE, 404)),
+    "import-bad-rows": (but(WRITE, 404), but(WRITE, 405)),
     "client-sage": (but(WRITE, 404), but(WRITE, 404)),
     "item-sage": (but(WRITE, 404), but(WRITE, 404)),
     "client-list": (READ, but(READ, 405)),
@@ -179,7 +191,12 @@ MATRIX: dict[str, tuple[Row, Row]] = {
 def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
     """An address of that name at which there is something."""
     site = Property.objects.create(name="Ivy Court")
-    rows = {"invoice": invoice.pk, "client": Client.objects.get().pk, "item": item.pk, "property": site.pk}
+    rows: dict[str, int | str] = {
+        "invoice": invoice.pk,
+        "client": Client.objects.get().pk,
+        "item": item.pk,
+        "property": site.pk,
+    }
 
     def path(name: str) -> str:
         subject, _, deed = name.partition("-")
@@ -191,15 +208,17 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
             return reverse(name, args=[invoice.created_by_id])
         if name in ("connector-account", "incrementor-edit"):
             return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
-        if subject == "scratch":
+        if subject == "scratch" or name in ("invoice-next", "invoice-next-undo"):
             return reverse(name, args=[UUID(int=1)])
+        if subject == "import":
+            rows["import"] = "clients" if deed in ("new", "template") else 1
         takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create", *LISTED)
         return reverse(name, args=[rows[subject]] if takes_one else [])
 
     return path
 
 
-LISTED = ("moving", "chosen", "approve-many", "send-many")
+LISTED = ("moving", "chosen", "approve-many", "send-many", "next-begin")
 
 
 @pytest.fixture
