@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -22,7 +23,7 @@ from invoices.claims import LEASE, Claim, patience
 from invoices.models import Invoice, Push, PushAttempt, RemoteInvoice
 
 CONFLICT = 409
-CLOCKS_APART = timedelta(minutes=10)  # ours and the platform's, at most
+CLOCKS_APART = timedelta(minutes=10) / settings.CLOCK_DIVISOR  # ours and the platform's, at most
 TOGETHER = 10  # pushes that one look is for, at most: the list of changes is read once for all of them
 
 
