@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, mailing, parting, pull, push, restoring, scratches, voiding
+from invoices import balances, mailing, parting, pull, push, reminding, restoring, scratches, voiding
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,21 @@ def hint_mail(mail_id: int) -> None:
         send_mail.delay(mail_id=mail_id)
     except OperationalError:
         log.warning("The broker is away; the next look at what is due will find mail %s.", mail_id)
+
+
+def hint_reminders() -> None:
+    """Send now reaches a worker at once; when the broker is away it begins with the next look at what is due."""
+    try:
+        remind.delay()
+    except OperationalError:
+        log.warning("The broker is away; the next look at what is due will find the reminders.")
+
+
+@shared_task
+@live_only
+def remind(**_: object) -> None:
+    for mail_id in reminding.run(now=timezone.now()):
+        hint_mail(mail_id)
 
 
 @shared_task

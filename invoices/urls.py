@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from invoices import editing, linking, list_views, mail_views, push_views, registers, type_ahead, views, void_views
+from invoices import (
+    debt_views,
+    editing,
+    linking,
+    list_views,
+    mail_views,
+    push_views,
+    registers,
+    reminder_views,
+    type_ahead,
+    views,
+    void_views,
+)
 
 urlpatterns = [
     path("invoices/", list_views.invoice_list, name="invoice-list"),
@@ -36,6 +48,17 @@ urlpatterns = [
     path("invoices/<int:pk>/void/", void_views.invoice_void, name="invoice-void"),
     path("invoices/<int:pk>/void/again/", void_views.invoice_void_again, name="invoice-void-again"),
     path("invoices/<int:pk>/void/stop/", void_views.invoice_void_stop, name="invoice-void-stop"),
+    path("invoices/<int:pk>/hold/", reminder_views.invoice_hold, name="invoice-hold"),
+    path("debtors/", debt_views.debtor_list, name="debtor-list"),
+    path("debtors/csv/", debt_views.debtor_csv, name="debtor-csv"),
+    path("debtors/reminders/", reminder_views.reminder_list, name="reminder-list"),
+    path("debtors/reminders/set-up/", reminder_views.reminder_settings, name="reminder-settings"),
+    path("debtors/reminders/now/", reminder_views.reminder_now, name="reminder-now"),
+    path("debtors/reminders/leave-out/", reminder_views.reminder_leave_out, name="reminder-leave-out"),
+    path("debtors/reminders/put-back/", reminder_views.reminder_put_back, name="reminder-put-back"),
+    path("clients/<int:pk>/statement/", debt_views.client_statement, name="client-statement"),
+    path("clients/<int:pk>/statement/pdf/", debt_views.client_statement_pdf, name="client-statement-pdf"),
+    path("clients/<int:pk>/statement/mail/", debt_views.client_statement_mail, name="client-statement-mail"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]

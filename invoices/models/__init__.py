@@ -1,6 +1,7 @@
 """Who we bill, what for, the invoices, and each invoice's way into the books with every attempt on record."""
 
 from invoices.models.business import Client, Company, Item, Property, TaxRate
+from invoices.models.debts import PaymentSeen, Reminder, ReminderHold, ReminderSettings, ReminderStep
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.mail import InvoiceMail
 from invoices.models.pull import Pull
@@ -18,11 +19,16 @@ __all__ = [
     "InvoiceMail",
     "InvoiceTotal",
     "Item",
+    "PaymentSeen",
     "Property",
     "Pull",
     "Push",
     "PushAttempt",
     "PushBatch",
+    "Reminder",
+    "ReminderHold",
+    "ReminderSettings",
+    "ReminderStep",
     "RemoteInvoice",
     "Scratch",
     "TaxRate",
