@@ -12,7 +12,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, mailing, parting, pull, push, reminding, restoring, scratches, voiding
+from connectors.services import live_connection
+from invoices import balances, forecast, mailing, parting, pull, push, reminding, restoring, scratches, voiding
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,15 @@ def sweep_mails(**_: object) -> None:
 @live_only
 def read_numbers(**_: object) -> None:
     push.read_numbers(now=timezone.now())
+
+
+@shared_task
+@live_only
+def look_ahead(**_: object) -> None:
+    try:
+        forecast.look_ahead(live_connection(), now=timezone.now())
+    except forecast.PlatformError as error:
+        log.warning("The numbers ahead could not be looked up: %s", error.message)
 
 
 @shared_task

@@ -244,6 +244,7 @@ CELERY_BEAT_SCHEDULE = {
         "sweep_mails": 15,
         "read_numbers": 60,
         "remind": 60,
+        "look_ahead": 900,
         "pull_changes": 30,
         "fold_totals": 60,
         "keep_alive": 3600,
