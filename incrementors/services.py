@@ -144,9 +144,8 @@ def skip_past(texts: Iterable[str], *, key: str, reason: str, now: datetime) -> 
     return len(passed)
 
 
-def texts_ahead(*, key: str, count: int) -> list[str]:
+def texts_ahead(group: Group, *, count: int) -> list[str]:
     """What the group's next numbers are, taken already or not."""
-    group = Group.objects.get(pk=key)
     return [group.pattern.text(group.next_value + n) for n in range(count)]
 
 

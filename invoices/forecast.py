@@ -63,12 +63,13 @@ def asks_sage(connection: Connection | None, key: str) -> bool:
 
 def forecast(connection: Connection | None, key: str) -> Forecast:
     """From the rows and what was last read; Sage is not asked."""
-    texts = texts_ahead(key=key, count=LOOK)
+    group = Group.objects.get(pk=key)
+    texts = texts_ahead(group, count=LOOK)
     kept = _kept(connection) if connection and asks_sage(connection, key) else None
     entries = kept.read() if kept else ()
     found = {**_in_sage(texts, entries), **_known(texts)}
     ahead = [one for n, text in enumerate(texts) if (one := _collision(text, n, found.get(text.upper())))]
-    shared = next((_shared(key, entry.code) for entry in entries if entry.id == NEXT), None)
+    shared = next((_shared(group, entry.code) for entry in entries if entry.id == NEXT), None)
     return Forecast(
         texts=tuple(texts[:SHOWN]),
         collisions=tuple(ahead + ([shared] if shared else [])),
@@ -106,9 +107,8 @@ def _collision(text: str, away: int, held: Held | None) -> Collision | None:
     return Collision(text=text, away=away, holder=held[0], then=held[1]) if held else None
 
 
-def _shared(key: str, next_over_there: str) -> Collision | None:
+def _shared(group: Group, next_over_there: str) -> Collision | None:
     """Sage counts in the same series: invoices raised there by hand get numbers that Reflow comes to, or has given."""
-    group = Group.objects.get(pk=key)
     figures = next_over_there[len(group.prefix) :]
     if group.suffix or next_over_there[: len(group.prefix)].upper() != group.prefix.upper() or not figures.isdecimal():
         return None
@@ -123,7 +123,8 @@ def is_old(connection: Connection, now: datetime, age: timedelta = AGE) -> bool:
 
 def refresh(connection: Connection, *, now: datetime) -> None:
     """Asks Sage which of the next numbers it holds, and which it would give next. Raises PlatformError."""
-    texts, connector = texts_ahead(key=Group.INVOICES, count=LOOK), open_connector(connection)
+    texts = texts_ahead(Group.objects.get(pk=Group.INVOICES), count=LOOK)
+    connector = open_connector(connection)
     entries = [Entry(id=one.id, name=one.client_name, code=one.number) for one in connector.find_numbers(texts)]
     if coming := connector.next_number():
         entries.append(Entry(id=NEXT, name="", code=coming))

@@ -24,6 +24,7 @@ from incrementors.services import change_group, skip_past
 from invoices import forecast, number_register, services, tasks
 from invoices.models import Client, Invoice
 from invoices.number_register import Gap, page, pages
+from settings_ui.health import Facts, verdict
 from tests.books import Sandbox
 from tests.conftest import draft_for
 from tests.invoices.conftest import NewPush, remote_of
@@ -250,7 +251,9 @@ def test_the_warning_is_there_before_anybody_looks(
         tasks.look_ahead()
     assert sage.asked == 1, "hourly at most, while nobody looks"
     client.force_login(admin)
-    for path in ("/", "/settings/incrementors/INVOICES/", "/settings/connector/"):
+    (said,) = words(wired)
+    assert verdict(Facts(state=Connection.State.ACTIVE, collision=said)).text == said
+    for path in ("/", "/settings/incrementors/INVOICES/"):
         assert "INV-00003 is held in Sage by Hart" in unescape(client.get(path).text), path
     fields = {"starting_position": "9", "prefix": "HV-", "suffix": "", "digits": "5"}
     assert client.post("/settings/incrementors/INVOICES/", fields).status_code == 302
