@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail as outbox
-from django.db import IntegrityError, transaction
 from django.test import Client as Browser
 from django.utils.timezone import localdate, localtime
 
@@ -148,13 +147,6 @@ def test_what_goes_out_and_that_it_goes_once(overdue: Overdue, sage: Sage, now: 
     assert planned(wired) == []
     Invoice.objects.filter(pk=second.pk).update(due_date=TODAY - timedelta(days=14))
     assert planned(wired) == [(2, [str(second)])], "and its next step comes"
-
-
-def test_the_database_takes_each_step_once(overdue: Overdue, staff: User, now: datetime) -> None:
-    invoice = overdue(8)
-    Reminder.objects.create(invoice=invoice, level=1, made_at=now, left_out_by=staff)
-    with pytest.raises(IntegrityError, match="reminder_once_for_each_step"), transaction.atomic():
-        Reminder.objects.create(invoice=invoice, level=1, made_at=now, left_out_by=staff)
 
 
 def test_two_beats_at_once_are_one_run(overdue: Overdue, sage: Sage, now: datetime) -> None:
