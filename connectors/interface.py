@@ -215,6 +215,14 @@ class Connector(Protocol):
         """All invoices in the books that carry this number, as far as they can be found by it or by the client."""
         ...
 
+    def find_numbers(self, numbers: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        """Invoices in the books that carry one of these numbers, as far as a few calls find them; for a forecast."""
+        ...
+
+    def next_number(self) -> str:
+        """The number that it gives the next invoice raised there by hand; "" where it does not tell."""
+        ...
+
     def changed_invoices(self, cursor: str, since: date | None) -> Changes:
         """The next page of invoices raised or changed after the cursor, oldest change first; "" begins at the start.
 

@@ -55,6 +55,7 @@ class Number(models.Model):
     value = models.BigIntegerField()
     text = models.CharField(max_length=MAX_LENGTH)
     prefix = models.CharField(max_length=12, blank=True)
+    suffix = models.CharField(max_length=12, blank=True)
     holder = models.UUIDField(null=True, default=None)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.GIVEN)
     reason = models.CharField(max_length=200, blank=True)
@@ -75,7 +76,9 @@ class Number(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["group", "-value"], name="number_newest_first"),
+            models.Index(
+                fields=["group", "prefix", "suffix", "value"], include=["outcome", "given_at"], name="number_in_series"
+            ),
             models.Index(fields=["value"], name="number_by_value"),
             models.Index(fields=["holder"], name="number_by_holder"),
             GinIndex(OpClass(Upper("text"), "gin_trgm_ops"), name="number_words"),

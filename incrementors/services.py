@@ -94,7 +94,7 @@ def _number(group: Group, value: int, now: datetime) -> Number:
             f"The next number, {text}, is longer than {MAX_LENGTH} characters. An admin can shorten "
             "its prefix or suffix under Settings > Incrementor Groups."
         )
-    return Number(group=group, value=value, text=text, prefix=group.prefix, given_at=now)
+    return Number(group=group, value=value, text=text, prefix=group.prefix, suffix=group.suffix, given_at=now)
 
 
 def _is_given(text: str) -> bool:
@@ -144,6 +144,7 @@ def skip_past(texts: Iterable[str], *, key: str, reason: str, now: datetime) -> 
                 value=value,
                 text=group.pattern.text(value),
                 prefix=group.prefix,
+                suffix=group.suffix,
                 given_at=now,
                 outcome=Number.Outcome.SKIPPED,
                 reason=reason,
@@ -152,6 +153,16 @@ def skip_past(texts: Iterable[str], *, key: str, reason: str, now: datetime) -> 
         )
         Group.objects.filter(pk=key).update(next_value=max(group.next_value, highest + 1))
     return len(passed)
+
+
+def texts_ahead(group: Group, *, count: int) -> list[str]:
+    """What the group's next numbers are, taken already or not."""
+    return [group.pattern.text(group.next_value + n) for n in range(count)]
+
+
+def given_among(texts: Sequence[str]) -> set[str]:
+    """Which of these, in upper case, were given to anybody, by any group."""
+    return _given_among([text.upper() for text in texts])
 
 
 def next_free_text(*, key: str, known_elsewhere: Callable[[str], bool] = lambda text: False) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import connection as database
@@ -27,6 +27,8 @@ class Owed:
     outstanding: Decimal
     overdue_invoices: int
     overdue: Decimal
+    overdue_lately: Decimal = Decimal(0)
+    """Of that, what was due within the last seven days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Tally:
 def owed(today: date) -> list[Owed]:
     """By currency; approved invoices are not counted until they have been sent."""
     late = Q(due_date__lt=today)
+    lately = Q(due_date__range=(today - timedelta(days=7), today - timedelta(days=1)))
     rows = (
         InvoiceTotal.objects.filter(status__in=AWAITING)
         .values("currency")
@@ -60,6 +63,7 @@ def owed(today: date) -> list[Owed]:
             owed=Sum("outstanding"),
             late_count=Coalesce(Sum("invoices", filter=late), 0),
             late_owed=Coalesce(Sum("outstanding", filter=late), Decimal(0)),
+            new_owed=Coalesce(Sum("outstanding", filter=lately), Decimal(0)),
         )
         .filter(count__gt=0)
         .order_by("currency")
@@ -71,6 +75,7 @@ def owed(today: date) -> list[Owed]:
             outstanding=row["owed"],
             overdue_invoices=row["late_count"],
             overdue=row["late_owed"],
+            overdue_lately=row["new_owed"],
         )
         for row in rows
     ]

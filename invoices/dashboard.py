@@ -11,6 +11,7 @@ from django.utils.timezone import localdate, localtime
 from connectors.models import Connection
 from invoices import balances, charts
 from invoices.balances import AWAITING, Month, Owed, Tally
+from invoices.debtors import AGES
 from invoices.filtering import STATES
 from invoices.filtering import latest as latest_pushes
 from invoices.models import Event, Invoice, InvoiceTotal, Push
@@ -19,14 +20,6 @@ from invoices.standing import shown_number
 
 MONTHS = 12
 NEWEST = 10
-AGES = (
-    # what it is called, and how many days late at most
-    ("Not due yet", 0),
-    ("1 to 30 days", 30),
-    ("31 to 60 days", 60),
-    ("61 to 90 days", 90),
-    ("Over 90 days", None),
-)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""The invoice list as CSV: the same numbers by the same rule, and no cell that a spreadsheet takes for a formula."""
+"""Lists as CSV, that of the invoices by its page's own rules; no cell is one that a spreadsheet takes for a formula."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -42,10 +42,15 @@ class Line:
 
 def rows(invoices: QuerySet[Invoice], connection: Connection | None, *, now: datetime) -> Iterator[str]:
     """The file row by row, whatever the number of invoices; the mark at its start says UTF-8 to Excel."""
+    yield from written(COLUMNS, (_cells(invoice, connection, now) for invoice in invoices.iterator(CHUNK)))
+
+
+def written(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """Any rows as such a file."""
     writer = csv.writer(Line())
-    yield "\ufeff" + str(writer.writerow(COLUMNS))
-    for invoice in invoices.iterator(CHUNK):
-        yield str(writer.writerow(safe(cell) for cell in _cells(invoice, connection, now)))
+    yield "\ufeff" + str(writer.writerow(columns))
+    for row in rows:
+        yield str(writer.writerow(safe(cell) for cell in row))
 
 
 def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from connectors.services import live_connection
-from invoices import paper
+from invoices import paper, remindable, statements
 from invoices.drafts import Refused
 from invoices.models import Company, Event, Invoice, InvoiceMail
 from invoices.standing import shown_number
@@ -95,7 +95,7 @@ def _claim(mail_id: int, now: datetime) -> InvoiceMail | None:
     """Takes it under a lease; its tries are the fence."""
     with transaction.atomic():
         due = InvoiceMail.objects.filter(pk=mail_id, state=State.WAITING, due_at__lte=now)
-        rows = due.select_related("invoice__client", "invoice__site", "requested_by")
+        rows = due.select_related("invoice__client", "invoice__site", "client", "requested_by")
         mail = rows.select_for_update(skip_locked=True, of=("self",)).first()
         if mail:
             mail.state, mail.tries, mail.lease_until = State.SENDING, mail.tries + 1, now + LEASE
@@ -104,10 +104,10 @@ def _claim(mail_id: int, now: datetime) -> InvoiceMail | None:
 
 
 def _compose(mail: InvoiceMail) -> EmailMessage:
-    """The e-mail with the invoice as it stands at this moment."""
-    invoice, connection = mail.invoice, live_connection()
-    if why := why_not(invoice):
-        raise Refused(why)
+    """The e-mail with what it is about as that stands at this moment."""
+    name, attached = _attached(mail)
+    asked = mail.requested_by
+    answers_to = asked.email if asked else mail.copy_to
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     message = EmailMessage(
         subject=mail.subject,
@@ -115,13 +115,31 @@ def _compose(mail: InvoiceMail) -> EmailMessage:
         from_email=formataddr((" ".join(Company.ours().name.split()), address)),
         to=mail.to.split(", "),
         bcc=[mail.copy_to] if mail.copy_to else [],
-        reply_to=[mail.requested_by.email] if mail.requested_by.email else None,
+        reply_to=[answers_to] if answers_to else None,
         headers={"Message-ID": f"<{mail.key}@{address.rpartition('@')[2]}>"},  # the same however often it is tried
     )
-    name = paper.file_name(invoice, shown_number(invoice, connection))
-    message.attach(name, paper.pdf(invoice, connection), "application/pdf")
+    message.attach(name, attached, "application/pdf")
     message.message()  # raises here, before anything leaves
     return message
+
+
+def _attached(mail: InvoiceMail) -> tuple[str, bytes]:
+    """The invoice, or the client's statement. Raises Refused where it is not to go any more."""
+    connection, client, today = live_connection(), mail.client, timezone.localdate()
+    if mail.invoice:
+        if why := why_not(mail.invoice):
+            raise Refused(why)
+        name = paper.file_name(mail.invoice, shown_number(mail.invoice, connection))
+        return name, paper.pdf(mail.invoice, connection)
+    assert client  # noqa: S101  # a constraint says so
+    if mail.kind == InvoiceMail.Kind.REMINDER and (why := remindable.changed_meanwhile(_reminded(mail))):
+        raise Refused(why)
+    asked = statements.Asked(until=mail.until or today, since=mail.since)
+    return statements.file_name(client, asked), statements.pdf(client, asked, connection, today=today)
+
+
+def _reminded(mail: InvoiceMail) -> list[int]:
+    return list(mail.reminders.values_list("invoice", flat=True))
 
 
 def _converse(mail: InvoiceMail, message: EmailMessage) -> Answers:
@@ -218,13 +236,22 @@ def _end(mail: InvoiceMail, state: InvoiceMail.State, trouble: str) -> None:
     now = timezone.now()
     with transaction.atomic():
         if _ours(mail).update(state=state, ended_at=now, lease_until=None, trouble=trouble[:500]):
-            text = {
-                State.SENT: f"E-mailed to {mail.to}.",
-                State.UNKNOWN: f"The e-mail to {mail.to} may have gone out.",
-                State.FAILED: f"Not e-mailed to {mail.to}.",
-            }[state]
-            actor = mail.requested_by
-            Event.objects.create(invoice_id=mail.invoice_id, happened_at=now, actor=actor, text=text[:300])
+            _tell(mail, state, now)
+            if state == State.FAILED and mail.handed_at is None:  # nothing left: each of these may be reminded of again
+                mail.reminders.all().delete()
+
+
+def _tell(mail: InvoiceMail, state: InvoiceMail.State, now: datetime) -> None:
+    """Puts it into the history of each invoice that it is about."""
+    what = " with a reminder" if mail.kind == InvoiceMail.Kind.REMINDER else ""
+    text = {
+        State.SENT: f"E-mailed{what} to {mail.to}.",
+        State.UNKNOWN: f"The e-mail{what} to {mail.to} may have gone out.",
+        State.FAILED: f"Not e-mailed{what} to {mail.to}.",
+    }[state]
+    about = [mail.invoice_id] if mail.invoice_id else _reminded(mail)
+    actor = mail.requested_by
+    Event.objects.bulk_create(Event(invoice_id=pk, happened_at=now, actor=actor, text=text[:300]) for pk in about)
 
 
 def _ours(mail: InvoiceMail) -> "QuerySet[InvoiceMail]":

@@ -1,4 +1,4 @@
-"""An invoice on paper: what it says, handed to typst as data, and the PDF that comes of it."""
+"""What goes onto paper: an invoice as data, and how typst makes a PDF of that or of other data."""
 
 import json
 import logging
@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
@@ -31,26 +32,31 @@ STATES = {"DRAFT": "Draft: not for payment", "VOID": "Void: nothing is to be pai
 
 
 def pdf(invoice: Invoice, connection: Connection | None) -> bytes:
-    """The invoice as it stands now, typeset; the same data gives the same bytes.
+    """The invoice as it stands now, typeset."""
+    company = Company.ours()
+    return print_out("invoice.typ", data(invoice, company, shown_number(invoice, connection)), company)
+
+
+def print_out(template: str, said: dict[str, Any], company: Company) -> bytes:
+    """What the template says with this data; the same data gives the same bytes.
 
     Tagged as PDF/UA-1. Where a letter is in no font of this machine that can't be promised: it is printed as a box, and
     all the rest as ever.
     """
-    company = Company.ours()
-    inputs = {"data": json.dumps(data(invoice, company, shown_number(invoice, connection)))}
+    inputs = {"data": json.dumps(_printable(said))}
     if company.logo:
         inputs["logo"] = json.dumps(list(bytes(company.logo)))
     try:
-        return _typeset(inputs, "ua-1")
+        return _typeset(template, inputs, "ua-1")
     except typst.TypstError as error:
         if "could not be displayed" not in error.message:
             raise
-        log.warning("Invoice %s is printed with boxes: %s", invoice.pk, error.message)
-        return _typeset(inputs, "1.7")
+        log.warning("%s is printed with boxes: %s", said["title"], error.message)
+        return _typeset(template, inputs, "1.7")
 
 
-def _typeset(inputs: dict[str, str], standard: Literal["ua-1", "1.7"]) -> bytes:
-    compiler = typst.Compiler((FOLDER / "invoice.typ").read_bytes(), FOLDER, _fonts(), sys_inputs=inputs)
+def _typeset(template: str, inputs: dict[str, str], standard: Literal["ua-1", "1.7"]) -> bytes:
+    compiler = typst.Compiler((FOLDER / template).read_bytes(), FOLDER, _fonts(), sys_inputs=inputs)
     made = compiler.compile(format="pdf", pdf_standards=standard, timestamp=0)
     assert isinstance(made, bytes)  # noqa: S101  # one file, as no place to write it was named
     return made
@@ -72,21 +78,20 @@ def data(invoice: Invoice, company: Company, number: str) -> dict[str, Any]:
     lines = list(invoice.lines.select_related("tax_rate"))
     client = frozen_client(invoice.frozen)[1] if invoice.frozen else client_of(invoice.client)
     is_owed = invoice.outstanding > 0 and invoice.status != Invoice.Status.VOID
-    said = {
+    return {
         "title": f"Invoice {number}",
         "number": number,
         "stamp": STAMPS.get(invoice.status, ""),
         "state": STATES.get(invoice.status, ""),
-        "company": {"name": company.name, "address": company.address, "footer": _footer(company)},
-        "client": {"name": client.name, "address": _address(client)},
+        "company": {"name": company.name, "address": company.address, "footer": footer(company)},
+        "client": {"name": client.name, "address": address(client)},
         "facts": _facts(invoice),
-        "due": f"To pay by {_day(invoice.due_date)}" if is_owed else "",
+        "due": f"To pay by {day(invoice.due_date)}" if is_owed else "",
         "outstanding": amount(invoice.outstanding, invoice.currency),
         **_table(lines),
         "totals": _totals(invoice, lines),
         "closing": _closing(invoice, company, is_owed=is_owed),
     }
-    return {name: _printable(value) for name, value in said.items()}
 
 
 def amount(value: Decimal, currency: str) -> str:
@@ -103,15 +108,15 @@ def _short(value: Decimal) -> str:
     return _figure(value).rstrip("0").rstrip(".")
 
 
-def _day(day: Any) -> str:
-    return date_format(day, "j F Y")
+def day(value: date) -> str:
+    return date_format(value, "j F Y")
 
 
-def _footer(company: Company) -> str:
+def footer(company: Company) -> str:
     return f"{company.name} · VAT number {company.vat_number}" if company.vat_number else company.name
 
 
-def _address(client: NewClient) -> str:
+def address(client: NewClient) -> str:
     country = client.country if client.country != HOME else ""
     parts = (client.address_line_1, client.address_line_2, client.city, client.postal_code, country)
     return "\n".join(part for part in parts if part)
@@ -119,8 +124,8 @@ def _address(client: NewClient) -> str:
 
 def _facts(invoice: Invoice) -> list[tuple[str, str]]:
     facts = [
-        ("Date", _day(invoice.issue_date)),
-        ("Due", _day(invoice.due_date)),
+        ("Date", day(invoice.issue_date)),
+        ("Due", day(invoice.due_date)),
         ("Your reference", invoice.reference),
         ("Property", invoice.site.name if invoice.site else ""),
     ]

@@ -116,6 +116,7 @@ def views(register: Register) -> dict[str, Any]:
             return redirect(register.list_name)
         status = 200 if request.method == "GET" else 422
         context = {"register": register, "form": form, "row": row, "sage_url": _sage_url(request, register, row)}
+        context["statement_url"] = reverse("client-statement", args=[row.pk]) if isinstance(row, Client) else ""
         return render(request, "registers/edit.html", context, status=status)
 
     @require_POST
@@ -146,6 +147,7 @@ CLIENTS = Register(
         "name",
         "reference",
         "email",
+        "no_reminders",
         "terms_days",
         "address_line_1",
         "address_line_2",

@@ -12,7 +12,20 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, importing, mailing, parting, pull, push, restoring, scratches, voiding
+from connectors.services import live_connection
+from invoices import (
+    balances,
+    forecast,
+    importing,
+    mailing,
+    parting,
+    pull,
+    push,
+    reminding,
+    restoring,
+    scratches,
+    voiding,
+)
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +87,14 @@ def hint_import(import_id: int) -> None:
         log.warning("The broker is away; the next look at what is due will find import %s.", import_id)
 
 
+def hint_reminders() -> None:
+    """Send now reaches a worker at once; when the broker is away it begins with the next look at what is due."""
+    try:
+        remind.delay()
+    except OperationalError:
+        log.warning("The broker is away; the next look at what is due will find the reminders.")
+
+
 @shared_task
 @live_only
 def import_file(import_id: int, **_: object) -> None:
@@ -85,6 +106,13 @@ def import_file(import_id: int, **_: object) -> None:
 def sweep_imports(**_: object) -> None:
     for import_id in importing.due(now=timezone.now()):
         hint_import(import_id)
+
+
+@shared_task
+@live_only
+def remind(**_: object) -> None:
+    for mail_id in reminding.run(now=timezone.now()):
+        hint_mail(mail_id)
 
 
 @shared_task
@@ -130,6 +158,15 @@ def sweep_mails(**_: object) -> None:
 @live_only
 def read_numbers(**_: object) -> None:
     push.read_numbers(now=timezone.now())
+
+
+@shared_task
+@live_only
+def look_ahead(**_: object) -> None:
+    try:
+        forecast.look_ahead(live_connection(), now=timezone.now())
+    except forecast.PlatformError as error:
+        log.warning("The numbers ahead could not be looked up: %s", error.message)
 
 
 @shared_task

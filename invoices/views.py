@@ -12,6 +12,7 @@ from invoices import services
 from invoices.forms import DiscardForm
 from invoices.models import Invoice
 from invoices.push_views import person, push_context
+from invoices.reminder_views import context_of
 
 
 @require_safe
@@ -20,6 +21,7 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         **push_context(request, invoice),
         "lines": invoice.lines.select_related("tax_rate", "item"),
+        **context_of(invoice),
     }
     return render(request, "invoices/detail.html", context)
 

@@ -244,6 +244,8 @@ CELERY_BEAT_SCHEDULE = {
         "sweep_mails": 15,
         "sweep_imports": 15,
         "read_numbers": 60,
+        "remind": 60,
+        "look_ahead": 900,
         "pull_changes": 30,
         "fold_totals": 60,
         "keep_alive": 3600,

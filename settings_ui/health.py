@@ -16,6 +16,8 @@ from django.views.decorators.http import require_safe
 from connectors import epoch
 from connectors.models import Connection
 from connectors.services import live_connection, refresh_expires_at
+from incrementors.models import Group
+from invoices.forecast import forecast
 from invoices.models import Push
 from invoices.oldest import Oldest, oldest_of
 from invoices.standing import stuck_for
@@ -48,6 +50,7 @@ class Facts:
     trouble: datetime | None = None
     is_syncing: bool = False
     is_held: bool = False
+    collision: str = ""
 
     @property
     def under_way(self) -> int:
@@ -133,6 +136,13 @@ def _dying(facts: Facts) -> Verdict | None:
     return replace(NEEDS_YOU, text=text, action="Authorise again", address="#authorise")
 
 
+def _numbers(facts: Facts) -> Verdict | None:
+    """A number to come is held already: mended before an invoice is refused for it."""
+    if not facts.collision:
+        return None
+    return replace(NEEDS_YOU, text=facts.collision, action="Look at the numbers", address=reverse("number-list"))
+
+
 def _slow(facts: Facts) -> Verdict | None:
     if facts.pause:
         text = f"Sage is busy or can't be reached. Reflow tries again at {_clock(facts.pause)}; nothing is lost."
@@ -157,6 +167,7 @@ RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     _stuck,
     _attention,
     _dying,
+    _numbers,
     _slow,
     _moving,
 )
@@ -214,6 +225,7 @@ def health_of(connection: Connection, found: Sequence[Step], sync: Sync, *, now:
         _facts(connection, sync, now),
         undone=next((step for step in found if step.is_set_up and step.state != "done"), None),
         days_left=_days_until(dies_at, now) if dies_at else None,
+        collision=next((one.words for one in forecast(connection, Group.INVOICES).collisions), ""),
     )
     counts = (facts.waiting, facts.sending, facts.checking, facts.attention)
     return Health(

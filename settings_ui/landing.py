@@ -6,7 +6,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from connectors.services import live_connection
+from incrementors.models import Group
 from invoices.dashboard import figures, latest
+from invoices.forecast import forecast
 from invoices.models import Company
 from invoices.push_views import person
 from settings_ui import first_steps
@@ -22,6 +24,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "several": len(counted.sheets) > 1,
         "late": [sheet for sheet in counted.sheets if sheet.owed.overdue_invoices],
         "latest": latest(connection),
+        "ahead": forecast(connection, Group.INVOICES),
         "company": Company.ours(),
         "today": timezone.localdate(now),
         "tasks": tasks,

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from connectors import services
 from incrementors.models import Group, Number
 from incrementors.services import NumberRefused, change_group
+from invoices import forecast
 from invoices.models import Company
 from settings_ui.forms import CompanyForm, GroupForm, counted
 
@@ -46,11 +47,13 @@ def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
             form.add_error("starting_position", str(refused))
             safe = refused.safe and (refused.safe, form.pattern.text(refused.safe))
         else:
+            forecast.forget(connection)
             messages.success(request, f"{counted(group).capitalize()} is {form.pattern.text(start)}.")
             return redirect("incrementor-list")
     group.refresh_from_db()
     next_texts = [group.pattern.text(group.next_value + n) for n in range(3)]
     context = {"form": form, "group": group, "next_texts": next_texts, "safe": safe}
+    context["ahead"] = forecast.forecast(connection, key)
     context["changes"] = group.changes.select_related("changed_by")[:20]
     return render(request, "settings/incrementor.html", context, status=422 if form.errors else 200)
 

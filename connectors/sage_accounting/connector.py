@@ -214,6 +214,21 @@ class SageAccounting:
                 return self.read_invoices(ids)
         return ()
 
+    def find_numbers(self, numbers: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        """Among the newest 2,000, whose lists show each number as `displayed_as`; the first few of them are read."""
+        wanted = {number.strip().casefold() for number in numbers}
+        newest = islice(self._pages(INVOICES, {"sort": "created_at:desc"}), NEWEST_PAGES)
+        ids = [row["id"] for page in newest for row in page if _shown(row) in wanted]
+        return self.read_invoices(ids[:FEW])
+
+    def next_number(self) -> str:
+        """`GET /invoice_settings` (Swagger InvoiceSettings): one object, not a list."""
+        answer = self.wire.get("/invoice_settings", params={}, headers=self._business)
+        self._check_echo(answer)
+        said = answer.body if isinstance(answer.body, dict) else {}
+        number, prefix = said.get("next_invoice_number"), said.get("sales_invoice_number_prefix") or ""
+        return f"{prefix}{number}" if isinstance(number, int) and isinstance(prefix, str) else ""
+
     def changed_invoices(self, cursor: str, since: date | None) -> Changes:
         return changed(partial(self._page, INVOICES), cursor, since)
 
@@ -304,6 +319,10 @@ class SageAccounting:
 
 def _path(remote_id: str) -> str:
     return f"{INVOICES}/{quote(remote_id, safe='')}"
+
+
+def _shown(row: dict[str, Any]) -> str:
+    return str(row.get("displayed_as") or "").strip().casefold()
 
 
 def _same(one: str, other: str) -> bool:

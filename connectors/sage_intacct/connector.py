@@ -214,6 +214,12 @@ class SageIntacct:
         rows = self._invoices({"$eq": {"invoiceNumber": number}}, any_case=True)
         return _readable(remote_invoice, [row for row in rows if _same(str(row.get("invoiceNumber")), number)])
 
+    def find_numbers(self, numbers: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        return _readable(remote_invoice, self._invoices({"$in": {"invoiceNumber": list(numbers)}}, any_case=True))
+
+    def next_number(self) -> str:
+        return ""
+
     def changed_invoices(self, cursor: str, since: date | None) -> Changes:
         return changed(Books(page=self._page, rows=self._rows, objects=self._objects), cursor, since)
 

@@ -1,6 +1,7 @@
 """Who we bill, what for, the invoices, and each invoice's way into the books with every attempt on record."""
 
 from invoices.models.business import Client, Company, Item, Property, TaxRate
+from invoices.models.debts import PaymentSeen, Reminder, ReminderHold, ReminderSettings, ReminderStep
 from invoices.models.importing import Import, ImportedRow
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.mail import InvoiceMail
@@ -22,6 +23,7 @@ __all__ = [
     "InvoiceMail",
     "InvoiceTotal",
     "Item",
+    "PaymentSeen",
     "PeriodRun",
     "Property",
     "Pull",
@@ -29,6 +31,10 @@ __all__ = [
     "PushAttempt",
     "PushBatch",
     "RaisedInvoice",
+    "Reminder",
+    "ReminderHold",
+    "ReminderSettings",
+    "ReminderStep",
     "RemoteInvoice",
     "Scratch",
     "TaxRate",

@@ -74,6 +74,9 @@ class Client(models.Model):
         validators=[MaxValueValidator(365)],
         help_text="Empty: the company's own terms.",
     )
+    no_reminders = models.BooleanField(
+        "no reminders", default=False, help_text="Overdue invoices of this client are never reminded of by e-mail."
+    )
     archived_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:

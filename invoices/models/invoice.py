@@ -75,6 +75,12 @@ class Invoice(models.Model):
             models.Index(
                 fields=["due_date", "id"], condition=Q(status__in=["SENT", "PART_PAID"]), name="invoice_to_be_paid"
             ),
+            models.Index(
+                fields=["client", "due_date"],
+                include=["currency", "outstanding", "issue_date"],
+                condition=Q(status__in=["SENT", "PART_PAID"]),
+                name="invoice_owed_by_client",
+            ),
             GinIndex(OpClass(Upper("reference"), "gin_trgm_ops"), name="invoice_reference_words"),
         ]
         constraints = [

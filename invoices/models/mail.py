@@ -1,4 +1,4 @@
-"""An invoice e-mailed to its client: the row is on record before anything leaves."""
+"""What is e-mailed to a client, an invoice, a statement or a reminder: on record before anything leaves."""
 
 import uuid
 
@@ -6,15 +6,22 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from invoices.models.business import Client
 from invoices.models.invoice import Invoice
 
 
 class InvoiceMail(models.Model):
-    """One e-mail with one invoice. `tries` counts and fences the senders: only the latest one's word is written down.
+    """One e-mail: with one invoice, or to a client with a statement, which reminders carry too.
 
-    `handed_at` is set before the mail server is given anything. A sender that died after it may have sent the e-mail,
-    so nothing sends it again by itself.
+    `tries` counts and fences the senders: only the latest one's word is written down. `handed_at` is set before the
+    mail server is given anything. A sender that died after it may have sent the e-mail, so nothing sends it again by
+    itself.
     """
+
+    class Kind(models.TextChoices):
+        INVOICE = "INVOICE", "Invoice"
+        STATEMENT = "STATEMENT", "Statement"
+        REMINDER = "REMINDER", "Reminder"
 
     class State(models.TextChoices):
         WAITING = "WAITING", "Waiting"
@@ -24,14 +31,18 @@ class InvoiceMail(models.Model):
         FAILED = "FAILED", "Not sent"
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="mails")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.INVOICE)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="mails")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, related_name="mails")
+    since = models.DateField(null=True)
+    until = models.DateField(null=True)
     to = models.TextField()
     copy_to = models.EmailField(max_length=254, blank=True)
     subject = models.CharField(max_length=200)
     body = models.TextField()
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     requested_at = models.DateTimeField()
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     due_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
@@ -42,6 +53,14 @@ class InvoiceMail(models.Model):
     class Meta:
         ordering = ["-requested_at", "-pk"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="INVOICE", invoice__isnull=False, client__isnull=True)
+                | Q(kind__in=["STATEMENT", "REMINDER"], invoice__isnull=True, client__isnull=False),
+                name="mail_is_about_an_invoice_or_a_client",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="REMINDER") | Q(requested_by__isnull=False), name="mail_is_asked_for_by_somebody"
+            ),
             models.CheckConstraint(condition=~Q(to=""), name="mail_goes_to_somebody"),
             models.CheckConstraint(
                 condition=~Q(state="SENDING") | Q(lease_until__isnull=False), name="mail_in_hand_has_a_lease"

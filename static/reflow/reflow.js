@@ -95,6 +95,7 @@ document.addEventListener("click", (event) => {
   all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   if (near("[data-copy], [data-copy-from]")) copyFrom(near("[data-copy], [data-copy-from]"));
   else if (near("[data-dismiss]")) near(near("[data-dismiss]").dataset.dismiss)?.remove();
+  else if (near("[data-print]")) window.print();
 });
 document.addEventListener("input", (event) => {
   if (event.target.form?.querySelector("[data-number-preview]")) previewNumbers(event.target.form);

@@ -29,6 +29,10 @@ from invoices.models import (
     Push,
     PushAttempt,
     PushBatch,
+    Reminder,
+    ReminderHold,
+    ReminderSettings,
+    ReminderStep,
     RemoteInvoice,
     Scratch,
     TaxRate,
@@ -69,7 +73,11 @@ class Stage:
 
     def mail(self, **changes: Any) -> InvoiceMail:
         given = {"to": "a@b.example", "requested_at": self.now, "requested_by": self.staff, "due_at": self.now}
-        return InvoiceMail.objects.create(invoice=self.invoice, **{**given, **changes})
+        return InvoiceMail.objects.create(**{"invoice": self.invoice, **given, **changes})
+
+    def reminder(self, **changes: Any) -> Reminder:
+        given = {"level": 1, "made_at": self.now, "left_out_by": self.staff}
+        return Reminder.objects.create(invoice=self.invoice, **{**given, **changes})
 
     def another(self) -> Push:
         draft = draft_for(self.invoice.client)
@@ -251,6 +259,27 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "mail_not_sent_says_why": [
         lambda s: s.mail(state="FAILED", ended_at=s.now),
         lambda s: s.mail(state="UNKNOWN", handed_at=s.now, ended_at=s.now),
+    ],
+    "mail_is_about_an_invoice_or_a_client": [
+        lambda s: s.mail(invoice=None),
+        lambda s: s.mail(client=s.invoice.client),
+        lambda s: s.mail(kind="STATEMENT"),
+        lambda s: s.mail(kind="REMINDER", invoice=None),
+    ],
+    "mail_is_asked_for_by_somebody": [lambda s: s.mail(requested_by=None)],
+    "reminder_settings_are_one": [lambda s: ReminderSettings.objects.create(pk=2)],
+    "reminders_that_are_on_are_due": [
+        lambda s: ReminderSettings.objects.create(pk=1, is_on=True),
+        lambda s: ReminderSettings.objects.create(pk=1, due_at=s.now),
+    ],
+    "reminder_goes_after_the_due_date": [lambda s: ReminderStep.objects.create(level=9, days=0)],
+    "reminder_once_for_each_step": [lambda s: [s.reminder(), s.reminder()]],
+    "reminder_goes_out_or_is_left_out": [
+        lambda s: s.reminder(left_out_by=None),
+        lambda s: s.reminder(mail=s.mail()),
+    ],
+    "reminder_is_held_for_a_reason": [
+        lambda s: ReminderHold.objects.create(invoice=s.invoice, reason="", held_at=s.now, held_by=s.staff)
     ],
     "attempt_is_counted_once": [two_attempts_counted_alike],
     "attempt_has_a_place_of_its_own": [two_members_in_one_place],

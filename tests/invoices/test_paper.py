@@ -121,8 +121,8 @@ def test_from_approval_on_it_is_made_out_to_the_client_as_it_was_then(approved: 
 
 def test_a_country_stands_in_the_address_only_abroad() -> None:
     given = {"name": "x", "city": "Cork", "postal_code": "T12"}
-    assert paper._address(documents.client_of(Client(country="IE", **given))) == "Cork\nT12\nIE"
-    assert paper._address(documents.client_of(Client(country="GB", **given))) == "Cork\nT12"
+    assert paper.address(documents.client_of(Client(country="IE", **given))) == "Cork\nT12\nIE"
+    assert paper.address(documents.client_of(Client(country="GB", **given))) == "Cork\nT12"
 
 
 def test_it_carries_the_number_that_is_shown_and_ours_after_a_disconnect(

@@ -18,7 +18,8 @@ from playwright.sync_api import Page
 
 from connectors import services as connectors
 from connectors.models import Connection
-from invoices import import_services, importing, next_period, services, void_services, voiding
+from incrementors.models import Number
+from invoices import debt_services, import_services, importing, next_period, services, void_services, voiding
 from invoices import push as worker
 from invoices.models import Client, Import, Invoice, Item, Push
 from reflow import demo
@@ -75,6 +76,7 @@ class Tour:
         yield from self.voiding()
         yield from self.mails()
         yield from self.failures()
+        yield from self.debts()
         yield self.open("dashboard", "/")
         yield self.open("invoices in all states", "/invoices/")
         yield self.open("no such page", "/invoices/999999/")
@@ -283,6 +285,35 @@ class Tour:
         yield "refused"
         Push.objects.filter(pk=refused.pk).update(cause=Push.Cause.DIFFERENT, problems=[])
         yield self.open("something else in Sage", f"/invoices/{refused.invoice_id}/")
+
+    def debts(self) -> Iterator[str]:
+        """What is owed, asked for, and numbered, with invoices of all ages."""
+        late = timezone.localdate() - timedelta(days=100)
+        sent = Invoice.objects.filter(status=Invoice.Status.SENT)
+        for n, invoice in enumerate(sent):
+            due = late + timedelta(days=n * 40)
+            Invoice.objects.filter(pk=invoice.pk).update(due_date=due, issue_date=due - timedelta(days=30))
+        with override_settings(MAIL_IS_SET_UP=True):
+            yield self.open("debtors", "/debtors/")
+            yield self.open("debtors, none", "/debtors/?q=zzz")
+            address = f"/clients/{sent[0].client_id}/statement/"
+            yield self.open("statement", address)
+            yield self.open("statement, activity", f"{address}?kind=activity&since=2020-01-01")
+            yield self.open("statement by e-mail", f"{address}mail/")
+            yield self.open("reminders, off", "/debtors/reminders/")
+            yield self.open("reminders, set-up", "/debtors/reminders/set-up/")
+            self.page.get_by_label("Send reminders").check()
+            self.page.get_by_label("Text").last.fill("{everything}")
+            self.press("Save reminders")
+            yield "reminders, set-up with errors"
+            debt_services.set_reminders(is_on=True, copy_to="", steps={}, now=timezone.now())
+            yield self.open("reminders", "/debtors/reminders/")
+            yield self.open("sent, reminders to come", f"/invoices/{sent[0].pk}/")
+        Number.objects.filter(value=3).delete()
+        self.open("", "/numbers/")
+        self.page.get_by_text("As Sage said on").wait_for()
+        yield self.open("number register", "/numbers/")
+        yield self.open("number register, none missing", "/numbers/?group=IMPORTED")
 
     def queue(self, invoice: Invoice) -> Push:
         return services.request_push(invoice_id=invoice.pk, actor=self.admin, now=timezone.now())

@@ -21,7 +21,7 @@ from settings_ui import first_steps
 from tests.conftest import draft_for, line
 
 pytestmark = pytest.mark.django_db
-QUERIES = 30
+QUERIES = 34
 TASKS = ["Connect to Sage", "Company details", "Numbering", "People", "First invoice", "First invoice in Sage"]
 
 

@@ -1,0 +1,135 @@
+"""Who owes what, and how late it is: what is outstanding by client and age, as of any day.
+
+Here alone it is said what counts as owed, and by which age; pages, statements, files and charts all ask here.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
+from django.utils.timezone import make_aware
+
+from invoices.balances import AWAITING
+from invoices.models import Invoice, PaymentSeen
+from invoices.models.business import money
+
+AGES = (
+    # what it is called, and how many days late at most
+    ("Not due yet", 0),
+    ("1 to 30 days", 30),
+    ("31 to 60 days", 60),
+    ("61 to 90 days", 90),
+    ("Over 90 days", None),
+)
+ISSUED = (*AWAITING, Invoice.Status.PAID)
+NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debtor:
+    """What one client owes in one currency, by age, the youngest first."""
+
+    client_id: int
+    client: str
+    currency: str
+    invoices: int
+    by_age: tuple[Decimal, ...]
+
+    @property
+    def cells(self) -> list[tuple[str, Decimal]]:
+        """What each age is called, and what is owed of that age."""
+        return [(label, amount) for (label, _), amount in zip(AGES, self.by_age, strict=True)]
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.by_age, NOTHING)
+
+    @property
+    def overdue(self) -> Decimal:
+        return sum(self.by_age[1:], NOTHING)
+
+
+def owed(as_of: date, *, today: date) -> QuerySet[Invoice]:
+    """The invoices of which something was owed at the end of that day, each with what: `owed`.
+
+    Of a day that is over, by the payments that Reflow had learned of by then; what is void now is left out.
+    """
+    if as_of >= today:
+        return Invoice.objects.filter(status__in=AWAITING).exclude(outstanding=0).annotate(owed=F("outstanding"))
+    later = PaymentSeen.objects.filter(seen_at__gte=end_of(as_of))
+    paid_later = later.filter(invoice=OuterRef("pk")).order_by().values("invoice").annotate(sum=Sum("amount"))
+    maybe = Q(status__in=AWAITING) | Q(pk__in=later.order_by().values("invoice"))
+    issued = Invoice.objects.filter(maybe, status__in=ISSUED, issue_date__lte=as_of)
+    back = Coalesce(Subquery(paid_later.values("sum")), Value(NOTHING), output_field=money())
+    return issued.annotate(owed=F("outstanding") + back).exclude(owed=0)
+
+
+def end_of(day: date) -> datetime:
+    """The moment at which the next day begins here."""
+    return make_aware(datetime.combine(day + timedelta(days=1), time()))
+
+
+def of_age(as_of: date, age: int) -> Q:
+    """Those of the age at this place in AGES, as of that day."""
+    oldest, youngest = AGES[age][1], AGES[age - 1][1] if age else None
+    due = Q()
+    if oldest is not None:
+        due &= Q(due_date__gte=as_of - timedelta(days=oldest))
+    if youngest is not None:
+        due &= Q(due_date__lt=as_of - timedelta(days=youngest))
+    return due
+
+
+def age_of(due_date: date, as_of: date) -> int:
+    """Its place in AGES."""
+    late = (as_of - due_date).days
+    return next(place for place, (_, days) in enumerate(AGES) if days is None or late <= days)
+
+
+def aged(as_of: date, *, today: date, client: str = "") -> list[Debtor]:
+    """Every client that owes anything, in one query; whoever is overdue by most comes first."""
+    late = [When(of_age(as_of, age), then=Value(age)) for age in range(len(AGES))]
+    rows = (
+        owed(as_of, today=today)
+        .filter(client__name__icontains=client.replace("\x00", ""))
+        .annotate(age=Case(*late))
+        .values("client", "client__name", "currency", "age")
+        .annotate(invoices=Count("pk"), sum=Sum("owed"))
+        .order_by("client", "currency")
+    )
+    found: dict[tuple[int, str], list[Any]] = {}
+    for row in rows:
+        found.setdefault((row["client"], row["currency"]), []).append(row)
+    debtors = [_debtor(of_client) for of_client in found.values()]
+    return sorted(debtors, key=lambda one: (one.currency, -one.overdue, -one.total, one.client.casefold()))
+
+
+def _debtor(rows: list[Any]) -> Debtor:
+    first, sums = rows[0], {row["age"]: row["sum"] for row in rows}
+    return Debtor(
+        client_id=first["client"],
+        client=first["client__name"],
+        currency=first["currency"],
+        invoices=sum(row["invoices"] for row in rows),
+        by_age=tuple(sums.get(age, NOTHING) for age in range(len(AGES))),
+    )
+
+
+def all_of(debtors: list[Debtor]) -> list[Debtor]:
+    """One row for each currency: what all of them owe together."""
+    by_currency: dict[str, list[Debtor]] = {}
+    for one in debtors:
+        by_currency.setdefault(one.currency, []).append(one)
+    return [
+        Debtor(
+            client_id=0,
+            client="",
+            currency=currency,
+            invoices=sum(one.invoices for one in several),
+            by_age=tuple(sum(column, NOTHING) for column in zip(*(one.by_age for one in several), strict=True)),
+        )
+        for currency, several in by_currency.items()
+    ]

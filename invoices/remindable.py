@@ -1,0 +1,109 @@
+"""Which overdue invoices are to be reminded of, in which e-mail, and what keeps the others back."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+
+from connectors.models import Connection
+from invoices.balances import AWAITING
+from invoices.models import Client, Invoice, Reminder, ReminderHold, ReminderStep, RemoteInvoice, Voiding
+
+LEVELS = {1: "First", 2: "Second", 3: "Last"}
+NO_REMINDERS = "The client gets no reminders"
+NO_ADDRESS = "The client has no e-mail address"
+HELD = "Held back"
+VOIDING = "It is to be voided"
+ELSEWHERE = "Not in the connected books, so nobody knows whether it is paid"
+MISSING = "Not found in Sage any more"
+REASONS = (NO_REMINDERS, NO_ADDRESS, HELD, VOIDING, ELSEWHERE, MISSING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """One e-mail to be: all of a client's invoices that are due for a reminder; the highest step gives its text."""
+
+    client: Client
+    level: int
+    invoices: tuple[Invoice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The e-mails that are due, and the invoices that would be in one but for a reason."""
+
+    bundles: tuple[Bundle, ...]
+    kept: dict[str, tuple[Invoice, ...]]
+
+    @property
+    def invoices(self) -> int:
+        return sum(len(bundle.invoices) for bundle in self.bundles)
+
+
+def due(today: date) -> QuerySet[Invoice]:
+    """The invoices that a step has come for, each with the newest such: `level`; older steps are never made up for.
+
+    An invoice that had a reminder of that level or a higher one, or was left out then, waits for the next.
+    """
+    steps = list(ReminderStep.objects.all())
+    if not steps:
+        return Invoice.objects.none()
+    come = [When(due_date__lte=today - timedelta(days=step.days), then=Value(step.level)) for step in reversed(steps)]
+    overdue = Invoice.objects.filter(
+        status__in=AWAITING, outstanding__gt=0, due_date__lte=today - timedelta(days=min(step.days for step in steps))
+    ).annotate(level=Case(*come))
+    had = Reminder.objects.filter(invoice=OuterRef("pk"), level__gte=OuterRef("level"))
+    return overdue.filter(~Exists(had))
+
+
+def plan(today: date, connection: Connection | None, *, missing: Collection[int] = ()) -> Plan:
+    """What would go out now; `missing` are the invoices that Sage was asked for and does not show any more."""
+    there = RemoteInvoice.objects.filter(invoice=OuterRef("pk"), connection=connection, gone_at=None)
+    voiding = Voiding.objects.filter(remote__invoice=OuterRef("pk"), state__in=Voiding.OPEN)
+    held = ReminderHold.objects.filter(invoice=OuterRef("pk"))
+    found = due(today).annotate(is_held=Exists(held), is_there=Exists(there), is_voiding=Exists(voiding))
+    clients: dict[int, list[Invoice]] = defaultdict(list)
+    kept: dict[str, list[Invoice]] = defaultdict(list)
+    for invoice in found.select_related("client").order_by("client__name", "client", "due_date", "pk"):
+        why = _why_kept(invoice, missing)
+        (kept[why] if why else clients[invoice.client_id]).append(invoice)
+    bundles = (_bundle(invoices) for invoices in clients.values())
+    return Plan(bundles=tuple(bundles), kept={why: tuple(kept[why]) for why in REASONS if why in kept})
+
+
+def _bundle(invoices: list[Invoice]) -> Bundle:
+    level = max(invoice.level for invoice in invoices)  # type: ignore[attr-defined]  # from the query
+    return Bundle(client=invoices[0].client, level=level, invoices=tuple(invoices))
+
+
+def _why_kept(invoice: Invoice, missing: Collection[int]) -> str:
+    said = {
+        NO_REMINDERS: invoice.client.no_reminders,
+        NO_ADDRESS: not invoice.client.email,
+        HELD: invoice.is_held,  # type: ignore[attr-defined]  # from the query, as are the next two
+        VOIDING: invoice.is_voiding,  # type: ignore[attr-defined]
+        ELSEWHERE: not invoice.is_there,  # type: ignore[attr-defined]
+        MISSING: invoice.pk in missing,
+    }
+    return next((why for why, is_so in said.items() if is_so), "")
+
+
+def changed_meanwhile(invoices: Iterable[int]) -> str:
+    """Why a reminder of these, written a while ago, must not go now; empty where it may."""
+    rows = Invoice.objects.filter(pk__in=invoices)
+    owed = rows.filter(Q(status__in=AWAITING), outstanding__gt=0)
+    if other := rows.exclude(pk__in=owed).order_by("pk").first():
+        return f"{other} is {other.get_status_display().lower()} by now, so this reminder was not sent."
+    if other := rows.filter(Q(reminder_hold__isnull=False) | Q(client__no_reminders=True)).order_by("pk").first():
+        return f"{other} is held back by now, so this reminder was not sent."
+    return ""
+
+
+def next_step(invoice: Invoice, steps: Iterable[ReminderStep], had: Collection[int], today: date) -> date | None:
+    """The day on which its next reminder comes, where nothing holds it back; None where there is none to come."""
+    highest = max(had, default=0)
+    to_come = [invoice.due_date + timedelta(days=step.days) for step in steps if step.level > highest]
+    future = [day for day in to_come if day > today]
+    return max((day for day in to_come if day <= today), default=min(future, default=None))
