@@ -1,4 +1,4 @@
-"""What can be done with many invoices together: which of them it would leave out and why, and doing it, one by one."""
+"""What can be done with many invoices together: which of them it would leave out and why; approving, one by one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from invoices import editing, linking, list_views, mail_views, push_views, registers, type_ahead, views, void_views
+from invoices import (
+    editing,
+    linking,
+    list_views,
+    mail_views,
+    push_views,
+    registers,
+    send_views,
+    type_ahead,
+    views,
+    void_views,
+)
 
 urlpatterns = [
     path("invoices/", list_views.invoice_list, name="invoice-list"),
@@ -12,6 +23,12 @@ urlpatterns = [
     path("invoices/chosen/", list_views.invoice_chosen, name="invoice-chosen"),
     path("invoices/approve/", list_views.invoice_approve_many, name="invoice-approve-many"),
     path("invoices/send/", list_views.invoice_send_many, name="invoice-send-many"),
+    path("invoices/sends/", send_views.send_list, name="send-list"),
+    path("invoices/sends/<int:pk>/", send_views.send_detail, name="send-detail"),
+    path("invoices/sends/<int:pk>/start/", send_views.send_start, name="send-start"),
+    path("invoices/sends/<int:pk>/progress/", send_views.send_progress, name="send-progress"),
+    path("invoices/sends/<int:pk>/cancel/", send_views.send_cancel, name="send-cancel"),
+    path("invoices/sends/<int:pk>/again/", send_views.send_again, name="send-again"),
     path("invoices/new/", editing.invoice_new, name="invoice-new"),
     path("invoices/<int:pk>/", views.invoice_detail, name="invoice-detail"),
     path("invoices/<int:pk>/pdf/", mail_views.invoice_pdf, name="invoice-pdf"),
@@ -25,6 +42,7 @@ urlpatterns = [
     path("invoices/<int:pk>/discard/", views.invoice_discard, name="invoice-discard"),
     path("invoices/<int:pk>/ask/", views.invoice_ask, name="invoice-ask"),
     path("invoices/<int:pk>/push/", push_views.invoice_push, name="invoice-push"),
+    path("invoices/<int:pk>/checks/", send_views.invoice_checks, name="invoice-checks"),
     path("invoices/<int:pk>/conflict/", push_views.invoice_conflict, name="invoice-conflict"),
     path("invoices/<int:pk>/next-number/", push_views.invoice_next_number, name="invoice-next-number"),
     path("invoices/<int:pk>/link/", push_views.invoice_link, name="invoice-link"),
