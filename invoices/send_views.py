@@ -26,7 +26,7 @@ from invoices.push_views import mend, person
 
 FIRST = 10  # of each cause, as long as all causes are shown
 PAGE = 100  # of one cause
-LATEST = 50
+LATEST = 20
 OWN = (Fix.INVOICE, Fix.CLIENT)  # mended for each invoice by itself
 PAGES = {"invoice-detail": "Open the invoice", "property-edit": "Open the property"}
 GREEN = "green"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
 from django.utils.timezone import localtime
 
 from connectors import epoch
@@ -222,8 +222,11 @@ def changed(send: BulkSend, ids: list[int], since: str) -> list[int]:
 
 def running() -> QuerySet[BulkSend]:
     """Bulk sends of which something will still happen by itself, the latest first."""
-    moving = BulkMember.objects.filter(send=OuterRef("pk")).annotate(stands=STANDS).filter(stands__in=OPEN)
-    return BulkSend.objects.filter(Exists(moving), started_at__isnull=False).order_by("-started_at")
+    under_way = [Push.State.READY, Push.State.SENDING, Push.State.UNKNOWN]
+    pushes = Push.objects.exclude(state__in=[Push.State.SENT, Push.State.CANCELLED]).filter(state__in=under_way)
+    moving = BulkMember.objects.filter(state=STATE.QUEUED, push__in=pushes.values("pk")).values("send")
+    begun = BulkSend.objects.filter(Q(queued_at=None) | Q(pk__in=moving), started_at__isnull=False)
+    return begun.order_by("-started_at")
 
 
 def latest() -> QuerySet[BulkSend]:
