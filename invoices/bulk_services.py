@@ -49,9 +49,7 @@ def start(*, send_id: int, green: int, actor: User, now: datetime) -> BulkSend:
             raise found[0]
         can_go = send.members.filter(reason="").count()
         if can_go != green:
-            raise Refused(
-                f"Something has changed: {can_go} can be sent now, not {green}. Nothing was sent. Look again."
-            )
+            raise Refused(f"Nothing was sent, as something has changed: {can_go} can be sent now, not {green}.")
         if not can_go:
             raise Refused("Nothing was sent, as none of them can be.")
         send.members.exclude(reason="").update(state=STATE.LEFT_OUT)

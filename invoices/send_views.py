@@ -141,11 +141,10 @@ def invoice_checks(request: HttpRequest, pk: int) -> HttpResponse:
 def send_start(request: HttpRequest, pk: int) -> HttpResponse:
     """Answers at once: a worker does the rest."""
     get_object_or_404(BulkSend, chosen_by=person(request), pk=pk)
-    green = request.POST.get("green", "")
+    told = request.POST.get("green", "")
+    green = int(told) if _is_key(told) else -1
     try:
-        bulk_services.start(
-            send_id=pk, green=int(green) if green.isdecimal() else -1, actor=person(request), now=timezone.now()
-        )
+        bulk_services.start(send_id=pk, green=green, actor=person(request), now=timezone.now())
     except Refused as refused:
         messages.error(request, str(refused))
     return redirect("send-detail", pk)
