@@ -20,7 +20,7 @@ from invoices.models import Invoice, InvoiceLine
 class Check(StrEnum):
     """What is looked at before an invoice is sent, in the order in which it is mended; the value is its heading."""
 
-    INVOICE = "Invoice"
+    INVOICE = "Ready"
     CONNECTION = "Connection"
     PERIOD = "Period"
     CLIENT = "Client"
