@@ -211,9 +211,11 @@ def choose_company(connection: Connection, company_id: str) -> Connection:
     return chosen
 
 
-def catalogue(connection: Connection, kind: Kind, *, now: datetime) -> tuple[Entry, ...]:
-    """The platform's list, at most a minute old."""
-    kept = Catalogue.objects.filter(connection=connection, kind=kind, read_at__gt=now - CATALOGUE_AGE).first()
+def catalogue(
+    connection: Connection, kind: Kind, *, now: datetime, max_age: timedelta = CATALOGUE_AGE
+) -> tuple[Entry, ...]:
+    """The platform's list, at most a minute old unless an older one will do."""
+    kept = Catalogue.objects.filter(connection=connection, kind=kind, read_at__gt=now - max_age).first()
     if kept:
         return kept.read()
     entries = open_connector(connection).catalogue(kind)

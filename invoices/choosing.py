@@ -1,4 +1,4 @@
-"""What can be done with many invoices together: which of them it would leave out and why, and doing it, one by one."""
+"""What can be done with many invoices together: which of them it would leave out and why; approving, one by one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet, Sum
 
 from connectors.models import Connection
-from invoices import services
+from invoices import queueing, services
 from invoices.listing import chosen
 from invoices.models import Invoice, Push
 from invoices.standing import latest_push
@@ -19,7 +19,7 @@ from invoices.standing import latest_push
 AT_ONCE = 200
 COUNTED = 10_000
 IN_THE_BOOKS = (Invoice.Status.SENT, Invoice.Status.PART_PAID, Invoice.Status.PAID)
-AGAIN = (Push.Cause.REJECTED, Push.Cause.STOPPED)  # what may just be sent once more
+
 Why = Callable[[Invoice], str]
 
 
@@ -45,7 +45,7 @@ class Chooser:
             return closed
         if push and push.is_open:
             return "already on the way"
-        if push and push.state == Push.State.ATTENTION and push.cause not in AGAIN:
+        if push and push.state == Push.State.ATTENTION and push.cause not in queueing.AGAIN:
             return "to be settled on its own page"
         if invoice.status == Invoice.Status.DRAFT and not self.may_approve(invoice):
             return "for somebody else to approve"

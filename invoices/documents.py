@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import prefetch_related_objects
+
 from connectors.interface import NewClient, NewInvoice, NewItem, NewLine
 from connectors.options import Options
 from invoices.models import Client, Invoice, Item
@@ -30,6 +32,7 @@ class Codes:
 
 def freeze(invoice: Invoice) -> dict[str, Any]:
     """The invoice as approved, in our own terms; from now on this is what is sent."""
+    prefetch_related_objects([invoice], "lines__item")
     return {
         "client": {"uuid": str(invoice.client.uuid), **asdict(client_of(invoice.client))},
         "issue_date": invoice.issue_date.isoformat(),
@@ -46,7 +49,7 @@ def freeze(invoice: Invoice) -> dict[str, Any]:
                 "item": _item(line.item) if line.item else None,
                 **_amounts(line, "quantity", "unit_price", "discount", "net", "tax", "total"),
             }
-            for line in invoice.lines.select_related("item")
+            for line in invoice.lines.all()
         ],
     }
 

@@ -18,11 +18,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from connectors import epoch
 from connectors.models import Connection
 from connectors.services import live_connection
-from invoices import choosing, columns, export, listing, services
+from invoices import bulk_services, choosing, columns, export, listing, sends, services
 from invoices.balances import AWAITING
 from invoices.choosing import AT_ONCE, Chooser, Done
 from invoices.filtering import NEWEST, Asked, FilterForm, asked_of
-from invoices.models import Invoice, Push, RemoteInvoice
+from invoices.models import BulkMember, Invoice, Push, RemoteInvoice
 from invoices.obstacles import obstacles_of_all
 from invoices.push_views import person
 from invoices.standing import Standing, held_as, latest_push, shown_number, standing_of
@@ -82,7 +82,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         "kept": {name: value for name, value in asked.values().items() if name != "q"},
         "blocked": next((str(found) for found in obstacles_of_all(connection)), ""),
         "at_once": AT_ONCE,
-        "company_name": connection.company_name if connection else "",
+        "running": sends.running().first(),
     }
     return render(request, "invoices/list.html", context)
 
@@ -200,40 +200,50 @@ def invoice_chosen(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def invoice_approve_many(request: HttpRequest) -> HttpResponse:
-    chooser = Chooser.of(person(request), live_connection())
-    return _each(request, services.approve, chooser.why_not_approve, ("approved", "was approved", "were approved"))
-
-
-@require_POST
-def invoice_send_many(request: HttpRequest) -> HttpResponse:
-    connection = live_connection()
-    if found := obstacles_of_all(connection):
-        messages.error(request, f"Nothing was sent. {found[0]}")
-        return back_to_list(request)
-    why = Chooser.of(person(request), connection).why_not_send
-    return _each(request, services.request_push, why, ("sent", "was queued for Sage", "were queued for Sage"))
-
-
-def _each(request: HttpRequest, service: Any, why: choosing.Why, words: tuple[str, str, str]) -> HttpResponse:
     """Does it with each that was ticked, and says what came of it."""
     ids = list(dict.fromkeys(_ids(request.POST.getlist("ids"))))
     if not ids:
         messages.info(request, "Tick the invoices first.")
     elif len(ids) > AT_ONCE:
-        messages.error(request, f"Nothing was {words[0]}: {AT_ONCE} at a time. Narrow it with a search or a filter.")
+        messages.error(request, f"Nothing was approved: {AT_ONCE} at a time. Narrow it with a search or a filter.")
     else:
-        outcome = choosing.each(ids, service, why, actor=person(request), now=timezone.now())
-        _tell(request, outcome, words)
+        why = Chooser.of(person(request), live_connection()).why_not_approve
+        _tell(request, choosing.each(ids, services.approve, why, actor=person(request), now=timezone.now()))
     return back_to_list(request)
 
 
-def _tell(request: HttpRequest, outcome: Done, words: tuple[str, str, str]) -> None:
-    not_done, one, several = words
+def _tell(request: HttpRequest, outcome: Done) -> None:
     if count := len(outcome.done):
-        messages.success(request, f"{count} invoice{'' if count == 1 else 's'} {one if count == 1 else several}.")
+        messages.success(request, f"{count} invoice{' was' if count == 1 else 's were'} approved.")
     for reason, invoices in outcome.left_out.items():
-        said = format_html("{} not {}, {}: {}.", len(invoices), not_done, _in_a_sentence(reason), _links(invoices))
+        said = format_html("{} not approved, {}: {}.", len(invoices), _in_a_sentence(reason), _links(invoices))
         messages.warning(request, said)
+
+
+@require_POST
+def invoice_send_many(request: HttpRequest) -> HttpResponse:
+    """What was ticked, all that match, or what another send left out is put together; its page says what would go."""
+    found = _chosen(request).order_by("pk").values_list("pk", flat=True)
+    ids = list(found[: choosing.COUNTED + 1])
+    if blocked := obstacles_of_all(live_connection()):
+        messages.error(request, f"Nothing was sent. {blocked[0]}")
+    elif not ids:
+        messages.info(request, "Tick the invoices first.")
+    elif len(ids) > choosing.COUNTED:
+        messages.error(request, f"{choosing.COUNTED:,} can be sent together. Narrow it with a search or a filter.")
+    else:
+        send = bulk_services.choose(ids=ids, actor=person(request), now=timezone.now())
+        return redirect("send-detail", send.pk)
+    return back_to_list(request)
+
+
+def _chosen(request: HttpRequest) -> QuerySet[Invoice]:
+    if request.POST.get("all"):
+        return _matching(request)
+    if before := _ids(request.POST.getlist("left_out_of")):
+        left_out = BulkMember.objects.filter(send__in=before, state=BulkMember.State.LEFT_OUT)
+        return Invoice.objects.filter(pk__in=left_out.values("invoice"))
+    return Invoice.objects.filter(pk__in=_ids(request.POST.getlist("ids")))
 
 
 def _in_a_sentence(reason: str) -> str:

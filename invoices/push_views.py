@@ -68,6 +68,7 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         ],
         "remote": remote,
         "standing": stands,
+        "checkable": sendable,
         "platform_label": platform_of(subject).label if subject else "",
         "connection": subject,
         "is_sandbox": bool(connection and endpoints(connection.platform).is_sandbox),

@@ -5,7 +5,7 @@ What happens to a draft before that is in `drafts`, and comes through this door 
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,13 +13,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from connectors.interface import Fix
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection
 from connectors.services import live_connection
 from incrementors.models import Group
 from incrementors.services import give_up_number, next_free_text
-from invoices import documents, mailing, settling, tasks
+from invoices import mailing, queueing, settling, tasks
 from invoices.drafts import (
     EditedMeanwhile,
     InvoiceDraft,
@@ -34,8 +33,9 @@ from invoices.drafts import (
     note,
     update_invoice,
 )
-from invoices.models import Company, Invoice, InvoiceMail, Push, PushAttempt
+from invoices.models import Invoice, InvoiceMail, Push
 from invoices.obstacles import obstacles
+from invoices.queueing import approver
 
 
 def approve(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
@@ -55,12 +55,6 @@ def may_approve(invoice: Invoice, actor: User) -> bool:
     return approver(actor)(invoice)
 
 
-def approver(actor: User) -> Callable[[Invoice], bool]:
-    """Which invoices this person may approve, for many of them at once."""
-    second, may = Company.ours().second_person_approves, actor.has_perm("invoices.approve_invoice")
-    return lambda invoice: may and not (second and invoice.created_by_id == actor.pk)
-
-
 def ask_for_approval(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
     """Puts a draft among those that wait for somebody's approval."""
     with transaction.atomic():
@@ -74,16 +68,9 @@ def ask_for_approval(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
 
 
 def _approve(invoice: Invoice, actor: User, now: datetime) -> None:
-    must_be(invoice, Invoice.Status.DRAFT, "approved")
-    if not may_approve(invoice, actor):
-        raise Refused("A second person approves here: whoever raised an invoice asks somebody else to approve it.")
-    if not invoice.lines.exists():
-        raise Refused("An invoice without lines can't be approved.", Fix.INVOICE)
-    invoice.status = Invoice.Status.APPROVED
-    invoice.frozen = documents.freeze(invoice)
-    invoice.approved_at, invoice.approved_by, invoice.asked_at = now, actor, None
+    queueing.approve(invoice, approver(actor), actor, now)
     invoice.save()
-    note(invoice, "Approved.", actor, now)
+    note(invoice, queueing.APPROVED, actor, now)
 
 
 def return_to_draft(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
@@ -132,11 +119,8 @@ def request_push(*, invoice_id: int, actor: User, now: datetime) -> Push:
 
 def _must_not_be_elsewhere(invoice: Invoice, connection: Connection | None) -> None:
     """What may be in the books of an organisation connected before is settled there first, and never sent twice."""
-    open_attempts = PushAttempt.objects.filter(push__invoice=invoice, resolved_at=None)
-    attempt = open_attempts.exclude(push__connection=connection).select_related("push__connection").first()
-    if attempt:
-        name = attempt.push.connection.company_name
-        raise Refused(f"It may be in the books of {name} already. Connect Reflow to {name} again to find out.")
+    if why := queueing.elsewhere([invoice.pk], connection).get(invoice.pk):
+        raise Refused(why)
 
 
 def _must_not_be_misdirected(push: Push | None) -> None:
@@ -146,22 +130,11 @@ def _must_not_be_misdirected(push: Push | None) -> None:
 
 
 def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, actor: User, now: datetime) -> Push:
-    """READY with a new key where the last attempt is settled, else UNKNOWN, so that we look and never send twice."""
-    if push is None:
-        push = Push(invoice=invoice, connection=connection)
-        note(invoice, "Queued for Sage.", actor, now)
-    elif PushAttempt.objects.filter(push=push, resolved_at=None).exists():
-        push.state, push.looked_at = Push.State.UNKNOWN, None
-        note(invoice, "Sage is to be looked at again.", actor, now)
-    else:
-        # What was refused may have been mended where it comes from, as in the client's details.
-        invoice.frozen = documents.freeze(invoice)
-        invoice.save(update_fields=["frozen"])
-        push.state, push.generation = Push.State.READY, push.generation + 1
-        note(invoice, "Queued for Sage again.", actor, now)
-    push.cause, push.problems = Push.Cause.NONE, []
-    push.due_at = push.requested_at = now
-    push.requested_by = actor
+    push = push or Push(connection=connection)
+    push.invoice = invoice
+    is_unsettled = push.pk is not None and push.pk in queueing.unsettled([push.pk])
+    note(invoice, queueing.queue(push, is_unsettled=is_unsettled, actor=actor, now=now), actor, now)
+    invoice.save(update_fields=["frozen"])
     push.save()
     transaction.on_commit(lambda: tasks.hint(push.pk), robust=True)
     return push
@@ -265,6 +238,7 @@ __all__ = [
     "InvoiceDraft",
     "LineDraft",
     "Refused",
+    "approver",
     "create_invoice",
     "discard",
     "obstacles",

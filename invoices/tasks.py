@@ -15,6 +15,7 @@ from connectors import epoch, lifecycle
 from connectors.services import live_connection
 from invoices import (
     balances,
+    bulk,
     forecast,
     importing,
     mailing,
@@ -47,6 +48,14 @@ def hint(push_id: int) -> None:
         push_invoice.delay(push_id=push_id)
     except OperationalError:
         log.warning("The broker is away; the sweep will find it.", extra={"push": push_id})
+
+
+def hint_send(send_id: int) -> None:
+    """Tells a worker that a bulk send is to be queued; when the broker is away the sweep finds it instead."""
+    try:
+        queue_send.delay(send_id=send_id)
+    except OperationalError:
+        log.warning("The broker is away; the sweep will find bulk send %s.", send_id)
 
 
 def hint_reading(connection_id: UUID) -> None:
@@ -130,12 +139,21 @@ def push_invoice(push_id: int, **_: object) -> None:
 
 
 @shared_task
+@live_only
+def queue_send(send_id: int, **_: object) -> None:
+    for push_id in bulk.queue_all(send_id, now=timezone.now()):
+        hint(push_id)
+
+
+@shared_task
 def sweep_pushes(**_: object) -> None:
     restoring.catch_up(now=timezone.now())
     if epoch.is_held():
         return
     for push_id in push.sweep(now=timezone.now()):
         hint(push_id)
+    for send_id in bulk.due():
+        hint_send(send_id)
     for voiding_id in voiding.due(now=timezone.now()):
         hint_void(voiding_id)
     parting.finish_if_drained(now=timezone.now())
@@ -194,3 +212,4 @@ def keep_alive(**_: object) -> None:
     lifecycle.keep_alive(now=timezone.now())
     scratches.expire(now=timezone.now())
     importing.forget_old(now=timezone.now())
+    bulk.expire(now=timezone.now())

@@ -1,5 +1,6 @@
 """Who we bill, what for, the invoices, and each invoice's way into the books with every attempt on record."""
 
+from invoices.models.bulk import BulkMember, BulkSend
 from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.debts import PaymentSeen, Reminder, ReminderHold, ReminderSettings, ReminderStep
 from invoices.models.importing import Import, ImportedRow
@@ -13,6 +14,8 @@ from invoices.models.total import InvoiceTotal
 from invoices.models.voiding import Voiding
 
 __all__ = [
+    "BulkMember",
+    "BulkSend",
     "Client",
     "Company",
     "Event",

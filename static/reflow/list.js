@@ -37,34 +37,38 @@ function inMoney({ currency, amount }) {
 
 /** How many it can be done with, and why the others are left out: "3 already sent, 1 void". */
 function outcome(chosen, what) {
-  if (!chosen[what]) return { can: 0, tooMany: `${list().dataset.atOnce} at a time: narrow it with a search or a filter.` };
+  if (!chosen[what]) return manyOf(chosen, what);
   const { "": can = 0, ...others } = chosen[what];
   const left = Object.entries(others).map(([reason, count]) => `${count} ${reason}`).join(", ");
   return { can, left: left && `Left out: ${left}.` };
 }
 
+/** So many that the server has not looked at each: sending checks them first, approving takes fewer. */
+function manyOf(chosen, what) {
+  const narrow = "Narrow it with a search or a filter.", most = what === "send" ? chosen.count : list().dataset.atOnce;
+  if (what === "approve") return { can: 0, said: `Approve takes ${most} at a time. ${narrow}` };
+  if (chosen.more) return { can: 0, said: `${most.toLocaleString(list().dataset.locale)} can be sent together. ${narrow}` };
+  return { can: chosen.count, said: "Each is checked before any of them is sent." };
+}
+
 /** What the bar says of it; what Send will do is always said, with its sum. */
-function said(chosen, what, { can, left, tooMany }) {
-  if (tooMany) return `${what === "send" ? "Send" : "Approve"} takes ${tooMany}`;
+function said(chosen, what, { can, left, said: already }) {
+  if (already) return already;
   if (what === "approve") return left && `Approve: ${can || "none"} of them. ${left}`;
-  return `${can ? `${can} will be sent, ${inWords(chosen.going)}` : "None will be sent"}. ${left}`.trim();
+  return `${can ? `${can} can be sent, ${inWords(chosen.going)}` : "None can be sent"}. ${left}`.trim();
 }
 
 function showOutcome(chosen, what) {
   const button = list().querySelector(`[data-do="${what}"]`), note = list().querySelector(`[data-why="${what}"]`);
   if (!button) return;
   const blocked = what === "send" && list().dataset.blocked;
-  const found = blocked ? { can: 0 } : outcome(chosen, what), many = found.can === 1 ? "1 invoice" : `${found.can} invoices`;
+  const found = blocked ? { can: 0 } : outcome(chosen, what);
   button.disabled = !found.can;
   note.textContent = chosen.count ? blocked || said(chosen, what, found) : "";
   if (what === "approve") {
-    button.dataset.ask = `Approve ${many}?`;
+    button.dataset.ask = `Approve ${found.can === 1 ? "1 invoice" : `${found.can} invoices`}?`;
     button.dataset.askText = found.left ?? "";
   }
-  if (what !== "send" || !found.can) return;
-  button.dataset.confirm = `Send ${many} to Sage?`;
-  button.dataset.confirmText = `${inWords(chosen.going)} to ${list().dataset.company}. ${found.left}`.trim();
-  button.dataset.confirmAction = "Send to Sage";
 }
 
 function showBar() {
@@ -131,13 +135,14 @@ function changed() {
   say();
 }
 
-/** All that match go by their ids, so that what was counted is what it is done with; a file and a preview go by the filters. */
+/** All that match are approved by their ids, as counted; a file goes by the filters, and so do a send and a preview, whose
+    pages show what was chosen before anything happens. */
 function addTheOthers(form, button) {
   all("input[data-added]", form).forEach((input) => input.remove());
   if (!allThatMatch) return;
   const shown = new Set(boxes().map((box) => box.value));
   const others = allThatMatch.ids.map(String).filter((id) => !shown.has(id)).map((id) => ["ids", id]);
-  for (const [name, value] of ["csv", "next"].includes(button?.dataset.do) ? [["all", "1"]] : others) {
+  for (const [name, value] of button?.dataset.do === "approve" ? others : [["all", "1"]]) {
     const input = document.createElement("input");
     Object.assign(input, { type: "hidden", name, value });
     input.dataset.added = "";

@@ -32,6 +32,11 @@ async function copyFrom(button) {
 }
 
 /* Confirm: <form data-confirm="Question" data-confirm-text data-confirm-action> or the same on its button ----- */
+/** What stands in the place of an element that the page has replaced while it was asked about; null where nothing does. */
+function asStands(element) {
+  return !element?.id || element.isConnected ? element : document.getElementById(element.id);
+}
+
 function confirmSubmit(event) {
   const form = event.target, button = event.submitter;
   const asked = button?.dataset.confirm ? button.dataset : form.dataset;
@@ -47,10 +52,11 @@ function confirmSubmit(event) {
   yes.className = asked.confirmTone === "danger" ? "btn btn-danger btn-solid" : "btn btn-primary";
   dialog.returnValue = "";
   dialog.onclose = () => {
-    if (dialog.returnValue !== "yes") return;
-    form.confirmed = true;
-    form.requestSubmit(button);
-    form.confirmed = false;
+    const sent = asStands(form);
+    if (dialog.returnValue !== "yes" || !sent) return;
+    sent.confirmed = true;
+    sent.requestSubmit(asStands(button));
+    sent.confirmed = false;
   };
   dialog.showModal();
 }

@@ -15,9 +15,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from connectors.models import Connection
-from invoices import choosing, services
+from invoices import bulk, choosing, services
 from invoices.choosing import Chooser
-from invoices.models import Client, Company, Invoice, InvoiceLine, Push
+from invoices.models import BulkMember, BulkSend, Client, Company, Invoice, InvoiceLine, Push
 from tests.conftest import line
 from tests.invoices.conftest import remote_of
 
@@ -85,7 +85,7 @@ def test_each_row_says_why_something_cant_be_done_with_it(
 
 
 def test_what_is_said_before_is_what_is_done(
-    desk: Browser, all_sorts: dict[str, Invoice], wired: Connection, staff: User
+    desk: Browser, all_sorts: dict[str, Invoice], wired: Connection, now: datetime
 ) -> None:
     counted = desk.get(CHOSEN).json()
     assert counted["count"] == 9
@@ -99,17 +99,22 @@ def test_what_is_said_before_is_what_is_done(
         "raised in Sage": 1,
     }
     assert counted["approve"][""] == 1
-    answer = desk.post(f"{SEND}?status=DRAFT&after=2026-11-02.9", {"ids": counted["ids"]})
-    assert answer.headers["Location"] == f"{LIST}?status=DRAFT&after=2026-11-02.9"
-    messages = said(desk, answer)
-    assert messages[0] == "3 invoices were queued for Sage."
-    assert sorted(messages[1:]) == [
-        "1 not sent, already on the way: INV-00003.",
-        "1 not sent, raised in Sage: INV-00009.",
-        "1 not sent, to be settled on its own page: INV-00005.",
-        "1 not sent, void: INV-00007.",
-        "2 not sent, already sent: INV-00008, INV-00006.",
-    ]
+    answer = desk.post(SEND, {"ids": counted["ids"]})
+    send = BulkSend.objects.get()
+    assert answer.headers["Location"] == reverse("send-detail", args=[send.pk])
+    assert Push.objects.filter(state="READY").count() == 1, "nothing is sent before the checks have been seen"
+    text = desk.get(answer.headers["Location"]).text
+    assert "Send the 3 green ones" in text
+    for reason in (
+        "It is in Sage already.",
+        "It is void,",
+        "It was raised in Sage",
+        "It is on its way",
+        "on its own page",
+    ):
+        assert reason in text
+    desk.post(reverse("send-start", args=[send.pk]), {"green": "3"})
+    list(bulk.queue_all(send.pk, now=now))
     ready = Push.objects.filter(state="READY").values_list("invoice__number", flat=True)
     assert sorted(ready) == ["INV-00001", "INV-00002", "INV-00003", "INV-00004"]
 
@@ -121,11 +126,16 @@ def test_what_was_left_out_is_named_with_a_link(desk: Browser, all_sorts: dict[s
     assert f'void: <a href="/invoices/{all_sorts["void"].pk}/">INV-00007</a>.' in text
 
 
-def test_the_second_press_does_nothing_twice(desk: Browser, all_sorts: dict[str, Invoice]) -> None:
-    chosen = {"ids": [all_sorts["approved"].pk] * 3}
-    assert said(desk, desk.post(SEND, chosen)) == ["1 invoice was queued for Sage."]
-    assert said(desk, desk.post(SEND, chosen)) == ["1 not sent, already on the way: INV-00002."]
-    assert Push.objects.filter(invoice=all_sorts["approved"]).count() == 1
+def test_all_that_match_go_together_whatever_is_ticked(desk: Browser, all_sorts: dict[str, Invoice]) -> None:
+    desk.post(f"{SEND}?status=DRAFT", {"all": "1", "ids": [all_sorts["void"].pk]})
+    assert list(BulkMember.objects.values_list("invoice", flat=True)) == [all_sorts["draft"].pk]
+
+
+def test_what_a_send_left_out_is_checked_again(desk: Browser, all_sorts: dict[str, Invoice]) -> None:
+    desk.post(SEND, {"ids": [all_sorts["void"].pk, all_sorts["draft"].pk]})
+    BulkMember.objects.filter(invoice=all_sorts["void"]).update(state="LEFT_OUT", reason="Void.")
+    desk.post(SEND, {"left_out_of": BulkSend.objects.get().pk})
+    assert list(BulkSend.objects.latest("pk").members.values_list("invoice", flat=True)) == [all_sorts["void"].pk]
 
 
 def test_one_that_is_refused_keeps_no_other_back(
@@ -143,20 +153,6 @@ def test_one_that_is_refused_keeps_no_other_back(
     assert (invoice.status, empty.status) == ("APPROVED", "DRAFT")
 
 
-def test_a_tax_rate_without_its_counterpart_is_said_after_the_press(
-    desk: Browser, wired: Connection, new_invoice: NewInvoice, invoice: Invoice
-) -> None:
-    from connectors.models import RemoteLink
-    from invoices.models import TaxRate
-
-    RemoteLink.objects.filter(local_key="ZERO").delete()
-    free = new_invoice(line(tax_rate=TaxRate.objects.get(pk="ZERO")))
-    messages = said(desk, desk.post(SEND, {"ids": [free.pk, invoice.pk]}))
-    assert messages[0] == "1 invoice was queued for Sage."
-    assert messages[1].startswith("1 not sent, No tax rate of Sage's is chosen yet for")
-    assert messages[1].endswith(": INV-00002.")
-
-
 def test_where_a_second_person_approves_ones_own_are_left_out(
     desk: Browser, invoice: Invoice, wired: Connection, staff: User, admin: User
 ) -> None:
@@ -164,9 +160,9 @@ def test_where_a_second_person_approves_ones_own_are_left_out(
     Company.objects.update(second_person_approves=True)
     other = Chooser.of(admin, wired)
     assert (other.why_not_approve(invoice), other.why_not_send(invoice)) == ("", "")
-    for press in (APPROVE, SEND):
-        (message,) = said(desk, desk.post(press, {"ids": [invoice.pk]}))
-        assert message.endswith("for somebody else to approve: INV-00001.")
+    (message,) = said(desk, desk.post(APPROVE, {"ids": [invoice.pk]}))
+    assert message.endswith("for somebody else to approve: INV-00001.")
+    assert "It is for somebody else to approve." in desk.post(SEND, {"ids": [invoice.pk]}, follow=True).text
     invoice.refresh_from_db()
     assert invoice.status == "DRAFT"
 
@@ -214,11 +210,13 @@ def test_more_than_go_at_once_are_not_begun(
 
 
 def test_beyond_some_thousands_it_only_says_that_there_are_more(
-    desk: Browser, new_invoice: NewInvoice, monkeypatch: pytest.MonkeyPatch
+    desk: Browser, wired: Connection, new_invoice: NewInvoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "COUNTED", 1)
     new_invoice(), new_invoice()
     assert desk.get(CHOSEN).json() == {"count": 1, "more": True, "ids": [], "sums": []}
+    assert said(desk, desk.post(SEND, {"all": "1"})) == ["1 can be sent together. Narrow it with a search or a filter."]
+    assert not BulkSend.objects.exists()
 
 
 def test_what_matches_is_counted_by_the_filters_and_per_currency(desk: Browser, all_sorts: dict[str, Invoice]) -> None:

@@ -19,7 +19,17 @@ from playwright.sync_api import Page
 from connectors import services as connectors
 from connectors.models import Connection
 from incrementors.models import Number
-from invoices import debt_services, import_services, importing, next_period, services, void_services, voiding
+from invoices import (
+    bulk,
+    bulk_services,
+    debt_services,
+    import_services,
+    importing,
+    next_period,
+    services,
+    void_services,
+    voiding,
+)
 from invoices import push as worker
 from invoices.models import Client, Import, Invoice, Item, Push
 from reflow import demo
@@ -73,6 +83,7 @@ class Tour:
         yield from self.connector_in_trouble()
         yield from self.incrementors()
         yield from self.invoices()
+        yield from self.sending_many()
         yield from self.voiding()
         yield from self.mails()
         yield from self.failures()
@@ -248,6 +259,31 @@ class Tour:
         sent = self.queue(approved())
         worker.work(sent.pk)
         yield self.open("sent", f"/invoices/{sent.invoice_id}/")
+
+    def sending_many(self) -> Iterator[str]:
+        yield self.open("sends, none yet", "/invoices/sends/")
+        waiting = Push.objects.filter(state=Push.State.READY)[0].invoice
+        free = list(Invoice.objects.filter(status=Invoice.Status.DRAFT).order_by("total", "pk")[:5])
+        one = free[0]
+        Invoice.objects.filter(pk=one.pk).update(number_prefix="LONGPREFIX")
+        now = timezone.now()
+        chosen = bulk_services.choose(ids=[waiting.pk, *(each.pk for each in free)], actor=self.admin, now=now)
+        yield self.open("checks before sending", f"/invoices/sends/{chosen.pk}/")
+        Invoice.objects.filter(pk=one.pk).update(number_prefix=one.number_prefix)
+        bulk_services.keep_findings(chosen, {waiting.pk: "It is on its way to Sage already."})
+        bulk_services.start(send_id=chosen.pk, green=len(free), actor=self.admin, now=now)
+        list(bulk.queue_all(chosen.pk, now=now))
+        Connection.objects.update(paused_until=now + timedelta(hours=1))
+        first = chosen.members.filter(push__isnull=False)[0]
+        Push.objects.filter(pk=first.push_id).update(
+            state="ATTENTION", cause="REJECTED", problems=[{"message": "x", "meaning": "The customer is on hold."}]
+        )
+        yield self.open("sending many", f"/invoices/sends/{chosen.pk}/")
+        yield self.open("invoices, some being sent", "/invoices/")
+        bulk_services.cancel(send_id=chosen.pk, actor=self.admin, now=now)
+        Connection.objects.update(paused_until=None)
+        yield self.open("sent many, cancelled", f"/invoices/sends/{chosen.pk}/")
+        yield self.open("sends", "/invoices/sends/")
 
     def voiding(self) -> Iterator[str]:
         sent = Invoice.objects.filter(status=Invoice.Status.SENT, pushes__state=Push.State.SENT)[0]

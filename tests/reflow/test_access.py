@@ -12,7 +12,8 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver, reverse
 
-from invoices.models import Client, Invoice, Item, Property
+from connectors.models import Connection
+from invoices.models import BulkMember, BulkSend, Client, Invoice, Item, Property
 from reflow.access import ANYBODY, EDITORS, PUBLIC, RULES, TO_POST, AccessMiddleware
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +108,13 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "invoice-next-begin": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-next": (but(WRITE, 404), but(WRITE, 404)),
     "invoice-next-undo": (but(WRITE, 405), but(WRITE, 404)),
+    "send-list": (READ, but(READ, 405)),
+    "send-detail": (READ, but(READ, 405)),
+    "send-start": (but(WRITE, 405), {**but(WRITE, 404), "staff": 302}),
+    "send-progress": (but(READ, 200), but(READ, 405)),
+    "send-cancel": (but(WRITE, 405), but(WRITE, 302)),
+    "send-again": (but(WRITE, 405), but(WRITE, 302)),
+    "invoice-checks": (READ, but(READ, 405)),
     "invoice-new": (WRITE, but(WRITE, 422)),
     "invoice-detail": (READ, but(READ, 405)),
     "invoice-pdf": (READ, but(READ, 405)),
@@ -201,6 +209,21 @@ MATRIX: dict[str, tuple[Row, Row]] = {
 }
 
 
+def begun(invoice: Invoice) -> BulkSend:
+    """A bulk send of the invoice by its author, of which nothing is queued yet."""
+    author, now = invoice.created_by, invoice.created_at
+    books = Connection.objects.create(
+        platform="sage_accounting",
+        state=Connection.State.DISCONNECTED,
+        authorised_by=author,
+        authorised_at=now,
+        disconnected_at=now,
+    )
+    send = BulkSend.objects.create(chosen_by=author, chosen_at=now, started_at=now, pressed_by=author, connection=books)
+    BulkMember.objects.create(send=send, invoice=invoice)
+    return send
+
+
 @pytest.fixture
 def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
     """An address of that name at which there is something."""
@@ -210,6 +233,7 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
         "client": Client.objects.get().pk,
         "item": item.pk,
         "property": site.pk,
+        "send": begun(invoice).pk,
     }
 
     def path(name: str) -> str:
