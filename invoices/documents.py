@@ -1,7 +1,7 @@
 """What is frozen at approval, and what of it goes to the platform; pure, to and from JSON."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.interface import NewClient, NewInvoice, NewItem, NewLine
 from connectors.options import Options
-from invoices.models import Client, Invoice, Item
+from invoices.models import Client, Invoice, InvoiceLine, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,11 @@ class Codes:
     department_id: str = ""
 
 
-def freeze(invoice: Invoice) -> dict[str, Any]:
-    """The invoice as approved, in our own terms; from now on this is what is sent."""
+def freeze(invoice: Invoice, lines: Iterable[InvoiceLine] | None = None) -> dict[str, Any]:
+    """The invoice as approved, in our own terms; from now on this is what is sent.
+
+    Its `lines` where somebody has read them already, with their items.
+    """
     return {
         "client": {"uuid": str(invoice.client.uuid), **asdict(client_of(invoice.client))},
         "issue_date": invoice.issue_date.isoformat(),
@@ -46,7 +49,7 @@ def freeze(invoice: Invoice) -> dict[str, Any]:
                 "item": _item(line.item) if line.item else None,
                 **_amounts(line, "quantity", "unit_price", "discount", "net", "tax", "total"),
             }
-            for line in invoice.lines.select_related("item")
+            for line in (invoice.lines.select_related("item") if lines is None else lines)
         ],
     }
 

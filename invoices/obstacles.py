@@ -1,21 +1,44 @@
 """What keeps an invoice from being sent, known before anything is sent, each with the place where it is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from connectors.interface import Fix
 from connectors.models import Connection, RemoteLink
 from connectors.services import platform_of, tax_links
 from invoices.documents import client_of
 from invoices.drafts import Refused
-from invoices.models import Invoice, TaxRate
+from invoices.models import Invoice, InvoiceLine, TaxRate
 
 
 def obstacles(invoice: Invoice, connection: Connection | None) -> list[Refused]:
     """All of them, the first to be mended first; empty when the invoice can go."""
+    return obstacles_of_each([invoice], connection)[invoice.pk]
+
+
+def obstacles_of_each(invoices: Collection[Invoice], connection: Connection | None) -> dict[int, list[Refused]]:
+    """By invoice, with as many questions to the database for many as for one."""
     found = obstacles_of_all(connection)
     if connection is None or connection.state in (Connection.State.CHOOSING, Connection.State.DISCONNECTING):
-        return found
-    return [*found, *_taxes(invoice, connection), *_numbers(invoice, connection), *_dates(invoice, connection)]
+        return {invoice.pk: found for invoice in invoices}
+    links, rates = tax_links(connection), _rates_of(invoices)
+    return {
+        one.pk: [
+            *found,
+            *_taxes(one, connection, rates[one.pk], links),
+            *_numbers(one, connection),
+            *_dates(one, connection),
+        ]
+        for one in invoices
+    }
+
+
+def _rates_of(invoices: Collection[Invoice]) -> dict[int, list[TaxRate]]:
+    """By invoice: the tax rates of its lines."""
+    lines = InvoiceLine.objects.filter(invoice__in=invoices, tax_rate__isnull=False).select_related("tax_rate")
+    found: dict[int, list[TaxRate]] = {invoice.pk: [] for invoice in invoices}
+    for line in lines.order_by("invoice_id", "tax_rate_id").distinct("invoice_id", "tax_rate_id"):
+        found[line.invoice_id] += [line.tax_rate] if line.tax_rate else []
+    return {pk: sorted(rates, key=lambda rate: rate.position) for pk, rates in found.items()}
 
 
 def obstacles_of_all(connection: Connection | None) -> list[Refused]:
@@ -39,10 +62,11 @@ def _accounts(connection: Connection) -> Iterator[Refused]:
         )
 
 
-def _taxes(invoice: Invoice, connection: Connection) -> Iterator[Refused]:
-    links = tax_links(connection)
-    for rate in TaxRate.objects.filter(pk__in=invoice.lines.values("tax_rate")):
-        link: RemoteLink | None = links.get(rate.pk)
+def _taxes(
+    invoice: Invoice, connection: Connection, rates: Sequence[TaxRate], links: Mapping[str, RemoteLink]
+) -> Iterator[Refused]:
+    for rate in rates:
+        link = links.get(rate.pk)
         if link is None:
             yield Refused(f"No tax rate of Sage's is chosen yet for {rate.name}.", Fix.TAX_RATES)
         elif link.percentage is not None and link.percentage != rate.percentage:

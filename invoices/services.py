@@ -5,13 +5,14 @@ What happens to a draft before that is in `drafts`, and comes through this door 
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F, Q
 
 from connectors.interface import Fix
 from connectors.interface import RemoteInvoice as Remote
@@ -34,7 +35,7 @@ from invoices.drafts import (
     note,
     update_invoice,
 )
-from invoices.models import Company, Invoice, InvoiceMail, Push, PushAttempt, RemoteInvoice
+from invoices.models import Company, Invoice, InvoiceLine, InvoiceMail, Push, PushAttempt, RemoteInvoice
 from invoices.obstacles import obstacles
 
 
@@ -105,7 +106,7 @@ def _cancel_pushes(invoice: Invoice) -> None:
         left = push.attempts.filter(resolved_at=None).exists()
         if left or push.state in (Push.State.SENDING, Push.State.UNKNOWN, Push.State.SENT):
             raise Refused("It is on its way to Sage, or may be there already.")
-        push.state, push.cause, push.problems = Push.State.CANCELLED, Push.Cause.NONE, []
+        push.state, push.cause, push.problems, push.parked_because = Push.State.CANCELLED, Push.Cause.NONE, [], ""
         push.save()
 
 
@@ -139,25 +140,47 @@ def _must_not_be_elsewhere(invoice: Invoice, connection: Connection | None) -> N
 
 
 def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, actor: User, now: datetime) -> Push:
-    """READY with a new key where the last attempt is settled, else UNKNOWN, so that we look and never send twice."""
     if push is None:
-        push = Push(invoice=invoice, connection=connection)
+        push = Push(invoice=invoice, connection=connection, due_at=now, requested_at=now, requested_by=actor)
         note(invoice, "Queued for Sage.", actor, now)
-    elif PushAttempt.objects.filter(push=push, resolved_at=None).exists():
-        push.state, push.looked_at = Push.State.UNKNOWN, None
-        note(invoice, "Sage is to be looked at again.", actor, now)
     else:
-        # What was refused may have been mended where it comes from, as in the client's details.
-        invoice.frozen = documents.freeze(invoice)
+        note(invoice, put_back(push, invoice, outcomes_of([push]).get(push.pk, set())), actor, now)
         invoice.save(update_fields=["frozen"])
-        push.state, push.generation = Push.State.READY, push.generation + 1
-        note(invoice, "Queued for Sage again.", actor, now)
-    push.cause, push.problems = Push.Cause.NONE, []
-    push.due_at = push.requested_at = now
-    push.requested_by = actor
+        push.due_at = push.requested_at = now
+        push.requested_by = actor
     push.save()
     transaction.on_commit(lambda: tasks.hint(push.pk), robust=True)
     return push
+
+
+def outcomes_of(pushes: Collection[Push]) -> dict[int, set[str]]:
+    """By push: what came of its attempts under its present key, and "" where any attempt is not settled."""
+    counts = Q(resolved_at=None) | Q(generation=F("push__generation"))
+    found: dict[int, set[str]] = {}
+    for push_id, outcome in PushAttempt.objects.filter(counts, push__in=pushes).values_list("push_id", "outcome"):
+        found.setdefault(push_id, set()).add(outcome)
+    return found
+
+
+def put_back(
+    push: Push, invoice: Invoice, outcomes: Collection[str], lines: Iterable[InvoiceLine] | None = None
+) -> str:
+    """READY with a new key where the last attempt is settled, else UNKNOWN, so that we look and never send twice.
+
+    What was parked while it was to go again under the same key goes under that one. Saves nothing; says what was done.
+    """
+    proven_absent = PushAttempt.Outcome.ABSENT in outcomes and PushAttempt.Outcome.REJECTED not in outcomes
+    keeps_its_key = push.state == Push.State.PARKED and proven_absent
+    push.cause, push.problems, push.parked_because = Push.Cause.NONE, [], ""
+    if PushAttempt.Outcome.OPEN in outcomes:
+        push.state, push.looked_at = Push.State.UNKNOWN, None
+        return "Sage is to be looked at again."
+    push.state = Push.State.READY
+    if not keeps_its_key:
+        # What was refused may have been mended where it comes from, as in the client's details.
+        invoice.frozen = documents.freeze(invoice, lines)
+        push.generation += 1
+    return "Queued for Sage again."
 
 
 def take_next_number(*, invoice_id: int, actor: User, now: datetime) -> Push:

@@ -27,6 +27,7 @@ FIXES: dict[str, tuple[str, str, str]] = {
     Fix.CLIENT_LINK: ("client-sage", "Say which customer it is", "invoices.send_invoice"),
     Fix.ITEM_LINK: ("item-sage", "Say which item it is", "invoices.send_invoice"),
     Fix.CLIENT: ("client-edit", "Open the client", "invoices.change_client"),
+    Fix.DATE: ("invoice-edit", "Change the invoice's date", "invoices.change_invoice"),
     Fix.INVOICE: ("invoice-edit", "Change the invoice", "invoices.change_invoice"),
 }
 
@@ -49,6 +50,7 @@ IMPORTED = Standing(code="IMPORTED", label="Imported", tone="neutral", icon="lin
 NUMBER_TO_COME = replace(SENT, reason="Sage's number is still to come.", moving=True)
 VOIDED = Standing(code="VOID", label="Void in Sage", tone="neutral", icon="slash-circle")
 SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
+PARKED = Standing(code="PARKED", label="Parked", tone="warn", icon="pause-circle")
 ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
 
 GONE = "It waits until Reflow is connected to the same organisation in Sage again."
@@ -75,6 +77,8 @@ def standing(push: Push | None, connection: Connection | None, *, now: datetime)
         )
     if push.state == Push.State.SENT:
         return NUMBER_TO_COME if _awaits_its_number(push, connection) else SENT
+    if push.state == Push.State.PARKED:
+        return replace(PARKED, reason=f"It is not sent until somebody unparks it: {push.parked_because}")
     return SENDING if push.state == Push.State.SENDING else ATTENTION
 
 

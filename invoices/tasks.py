@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from connectors import epoch, lifecycle
-from invoices import balances, mailing, parting, pull, push, restoring, scratches, voiding
+from invoices import balances, digest, mailing, parting, pull, push, restoring, scratches, voiding
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,12 @@ def pull_changes(**_: object) -> None:
 def read_changes(connection_id: str, **_: object) -> None:
     if pull.read(UUID(connection_id), now=timezone.now()):
         read_changes.delay(connection_id=connection_id)
+
+
+@shared_task
+@live_only
+def send_digests(**_: object) -> None:
+    digest.send_due(now=timezone.now())
 
 
 @shared_task

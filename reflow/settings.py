@@ -245,6 +245,7 @@ CELERY_BEAT_SCHEDULE = {
         "read_numbers": 60,
         "pull_changes": 30,
         "fold_totals": 60,
+        "send_digests": 60,
         "keep_alive": 3600,
     }.items()
 }

@@ -213,7 +213,7 @@ def health_of(connection: Connection, found: Sequence[Step], sync: Sync, *, now:
         facts=facts,
         queue=tuple((label, count, _listed(code)) for (label, code), count in zip(QUEUE, counts, strict=True)),
         oldest=oldest,
-        oldest_age=_age(now - oldest.requested_at) if oldest else "",
+        oldest_age=age(now - oldest.requested_at) if oldest else "",
         oldest_reason=_reason(oldest, connection, now) if oldest else "",
         contact_at=connection.contact_at,
         dies_at=dies_at,
@@ -261,7 +261,7 @@ def _reason(push: Push, connection: Connection, now: datetime) -> str:
     return standing(push, connection, now=now).reason or "It goes as soon as a worker is free."
 
 
-def _age(age: timedelta) -> str:
+def age(age: timedelta) -> str:
     if age < timedelta(minutes=1):
         return "less than a minute"
     start = datetime(2000, 1, 1, tzinfo=timezone.get_current_timezone())

@@ -142,6 +142,13 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "property-new": (WRITE, but(WRITE, 422)),
     "property-edit": (WRITE, but(WRITE, 422)),
     "property-archive": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-centre": (READ, but(READ, 405)),
+    "sync-fix": (WRITE, but(WRITE, 405)),
+    "sync-mend": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-again": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-park": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-push": (but(READ, 404), but(READ, 405)),
+    "sync-digest": (ADMIN, but(ADMIN, 422)),
     "connector": (ADMIN, but(ADMIN, 405)),
     "connector-authorise": (but(ADMIN, 405), but(ADMIN, 404)),
     "connector-user": (but(ADMIN, 405), but(ADMIN, 404)),
@@ -190,8 +197,8 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
             return reverse(name, args=[invoice.created_by_id])
         if name in ("connector-account", "incrementor-edit"):
             return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
-        if subject == "scratch":
-            return reverse(name, args=[UUID(int=1)])
+        if subject == "scratch" or name == "sync-push":
+            return reverse(name, args=[UUID(int=1) if subject == "scratch" else 1])
         takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create", *LISTED)
         return reverse(name, args=[rows[subject]] if takes_one else [])
 
