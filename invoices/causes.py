@@ -16,7 +16,7 @@ from invoices.models import Push
 LONGEST = 200
 DIGEST = 12
 SEVERAL = ","
-PLACES = re.compile(r"\[\d+\]|(?<=[/.])\d+(?=[/.])|\bline \d+", re.IGNORECASE)  # which line of an invoice
+PLACES = re.compile(r"\[\d+\]|(?<=[a-z][/.])\d+(?=[/.][a-z])|\bline \d+", re.IGNORECASE)  # which line of an invoice
 AMOUNT = re.compile(r"(?<![\d./])\d[\d,]*\.\d\d(?!\d|[./]\d)")
 OWN = re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)  # a row's key
 Problem = Mapping[str, Any]

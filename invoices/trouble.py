@@ -1,5 +1,6 @@
 """What is held on its way into the books: counted, and grouped by root cause, for as many invoices as there are."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from invoices.models.push import PushQuerySet
 
 State = Push.State
 MOST_GROUPS = 50
+KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CONFLICTS = (Push.Cause.DIFFERENT, Push.Cause.SEVERAL, Push.Cause.MISDIRECTED)
 
 
@@ -87,7 +89,12 @@ def groups(connection: Connection | None, key: str | None = None) -> list[Group]
     if key is not None:
         pushes = pushes.filter(cause_key=key)
     rows = pushes.order_by().values_list("cause_key", "invoice__currency")
-    counted = rows.annotate(Count("pk"), Sum("invoice__total"), Min(Coalesce("held_at", "requested_at")), Min("pk"))
+    counted = rows.annotate(
+        n=Count("pk"),
+        stake=Sum("invoice__total"),
+        since=Min(Coalesce("held_at", "requested_at")),
+        sample=Min("pk"),
+    )
     found: dict[str, Group] = {}
     for cause, currency, count, total, since, sample in counted:
         group = found.setdefault(cause, Group(key=cause, sample_id=sample, since=since))
@@ -117,13 +124,17 @@ def _names(found: Iterable[Group]) -> Mapping[str, str]:
     about: dict[str, list[str]] = {}
     for group in found:
         about.setdefault(group.kind, []).append(group.subject)
-    clients = [*about.get(Fix.CLIENT, []), *about.get(Fix.CLIENT_LINK, [])]
     names: dict[str, str] = {}
-    if clients:
+    if clients := _keys([*about.get(Fix.CLIENT, []), *about.get(Fix.CLIENT_LINK, [])]):
         names |= {str(uuid): name for uuid, name in Client.objects.filter(uuid__in=clients).values_list("uuid", "name")}
-    if items := about.get(Fix.ITEM_LINK):
+    if items := _keys(about.get(Fix.ITEM_LINK, [])):
         names |= {str(uuid): code for uuid, code in Item.objects.filter(uuid__in=items).values_list("uuid", "code")}
     if taxes := about.get(Fix.TAX_RATES):
         rates = dict(TaxRate.objects.values_list("code", "name"))
         names |= {text: ", ".join(rates.get(code, code) for code in text.split(causes.SEVERAL)) for text in taxes}
     return names
+
+
+def _keys(subjects: Iterable[str]) -> list[str]:
+    """Those that are keys of ours; Sage's own words may stand there, too."""
+    return [subject for subject in subjects if KEY.fullmatch(subject)]

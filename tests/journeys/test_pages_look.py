@@ -73,6 +73,7 @@ class Tour:
         yield from self.voiding()
         yield from self.mails()
         yield from self.failures()
+        yield from self.sync_centre()
         yield self.open("dashboard", "/")
         yield self.open("invoices in all states", "/invoices/")
         yield self.open("no such page", "/invoices/999999/")
@@ -242,6 +243,17 @@ class Tour:
         yield "refused"
         Push.objects.filter(pk=refused.pk).update(cause=Push.Cause.DIFFERENT, problems=[])
         yield self.open("something else in Sage", f"/invoices/{refused.invoice_id}/")
+
+    def sync_centre(self) -> Iterator[str]:
+        self.sandbox.set_books(year_end_lockdown_date="2027-12-31")
+        refused = self.queue(approved())
+        worker.work(refused.pk)
+        self.sandbox.set_books(year_end_lockdown_date="")
+        yield self.open("sync centre", "/sync/")
+        yield self.open("sync centre, successful", "/sync/?show=successful")
+        yield self.open("sync centre, nothing parked", "/sync/?show=parked")
+        yield self.open("what was sent and answered", f"/sync/pushes/{refused.pk}/")
+        yield self.open("daily digest", "/sync/digest/")
 
     def queue(self, invoice: Invoice) -> Push:
         return services.request_push(invoice_id=invoice.pk, actor=self.admin, now=timezone.now())
