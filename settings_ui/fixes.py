@@ -149,11 +149,17 @@ def _client(asked: Asked) -> Client:
 
 
 def _show_client(asked: Asked) -> dict[str, Any]:
-    return {"form": CLIENTS.form(None, _client(asked))}
+    return {"form": _client_form(asked, None)}
+
+
+def _client_form(asked: Asked, typed: Mapping[str, str] | None) -> Any:
+    form = CLIENTS.form(typed, _client(asked))
+    form.auto_id = f"client-{asked.group.subject}-%s"  # several clients may stand on one page
+    return form
 
 
 def _change_client(asked: Asked) -> Outcome:
-    form = CLIENTS.form(asked.typed, _client(asked))
+    form = _client_form(asked, asked.typed)
     if not form.is_valid():
         raise Unfit("The client is not saved yet: see what is said beside the fields.", form=form)
     form.save()

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from csp.decorators import csp_update
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -52,7 +52,7 @@ class Part:
 
 
 PARTS = (
-    Part(code="attention", label="Needs attention", states=(State.ATTENTION,), order="held_at"),
+    Part(code="attention", label="Needs attention", states=(State.ATTENTION,), order="pk"),
     Part(code="waiting", label="Waiting", states=(State.READY,), order="due_at"),
     Part(code="processing", label="Processing", states=(State.SENDING, State.UNKNOWN), order="requested_at"),
     Part(code="successful", label="Successful", states=(State.SENT,), order="-sent_at", is_counted=False),
@@ -151,12 +151,12 @@ def _rows(request: HttpRequest, connection: Connection | None, part: Part, q: st
     told = pushes.annotate(
         began_at=Subquery(latest.values("started_at")[:1]), told=Subquery(latest.values("message")[:1])
     )
-    key = F(name).desc(nulls_last=True) if is_down else F(name).asc(nulls_first=True)
-    order = told.order_by(key, "-pk" if is_down else "pk").select_related("invoice__client", "remote", "connection")
-    found = list(order.prefetch_related("invoice__remotes")[: PAGE_SIZE + 1])
+    order = told.order_by(part.order, "-pk" if is_down else "pk")
+    whole = order.select_related("invoice__client", "remote", "connection")
+    found = list(whole.prefetch_related("invoice__remotes")[: PAGE_SIZE + 1])
     rows, further = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     kept = {key: value for key, value in (("show", part.code), ("q", q), ("cause", cause)) if value}
-    last = f"{value.isoformat() if (value := getattr(rows[-1], name)) else ''}.{rows[-1].pk}" if further else ""
+    last = f"{getattr(rows[-1], name)}.{rows[-1].pk}" if further else ""
     return {
         "rows": [_row(push, connection) for push in rows],
         "after": f"?{urlencode({**kept, 'after': last})}" if further else "",
@@ -170,15 +170,17 @@ def _after(pushes: QuerySet[Push], name: str, is_down: bool, key: str) -> QueryS
     text, _, pk = key.rpartition(".")
     if not (pk.isdecimal() and len(pk) < 19):  # noqa: PLR2004  # what fits a key
         return pushes
+    side = "lt" if is_down else "gt"
+    beyond = Q((f"pk__{side}", int(pk)))
+    if name == "pk":
+        return pushes.filter(beyond)
     try:
         moment = parse_datetime(text)
     except ValueError:
+        moment = None
+    if moment is None or timezone.is_naive(moment):
         return pushes
-    side = "lt" if is_down else "gt"
-    if moment is None:
-        return pushes.filter(Q((f"{name}__isnull", True), (f"pk__{side}", int(pk))) | Q((f"{name}__isnull", False)))
-    bound = Q((f"{name}__{side}e", moment))
-    return pushes.filter(bound & (Q((f"{name}__{side}", moment)) | Q((f"pk__{side}", int(pk)))))
+    return pushes.filter(Q((f"{name}__{side}e", moment)) & (Q((f"{name}__{side}", moment)) | beyond))
 
 
 def _row(push: Push, connection: Connection | None) -> Row:
