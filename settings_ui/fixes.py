@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from connectors import services as connectors
-from connectors.interface import Entry, Fix, PlatformError
+from connectors.interface import Entry, Fix, PlatformError, Rejected
 from connectors.models import Catalogue, Connection
 from connectors.options import Kind
 from connectors.services import ChoiceRefused
@@ -231,7 +231,7 @@ def _is_known(group: Group) -> bool:
 def panel(asked: Asked, unfit: Exception | None = None) -> dict[str, Any]:
     """The form as the page shows it, with what is wrong with what was typed."""
     form = form_of(asked.connection, asked.group)
-    shown: dict[str, Any] = {"name": form.name, "late": form.late and unfit is None, "error": str(unfit or "")}
+    shown: dict[str, Any] = {"name": form.name, "late": form.late and unfit is None, "error": _in_words(unfit)}
     shown["may"] = asked.actor.has_perms(("invoices.send_invoice", *form.may))
     if not shown["may"] or shown["late"]:
         return shown
@@ -240,6 +240,13 @@ def panel(asked: Asked, unfit: Exception | None = None) -> dict[str, Any]:
     except (PlatformError, Unfit) as error:
         shown["trouble"] = str(error)
     return {**shown, **(unfit.shown if isinstance(unfit, Unfit) else {})}
+
+
+def _in_words(error: Exception | None) -> str:
+    """What it means, where Sage refused it."""
+    if isinstance(error, Rejected):
+        return " ".join(problem.meaning or problem.message for problem in error.problems)
+    return str(error or "")
 
 
 __all__ = ["Asked", "ChoiceRefused", "Unfit", "form_of", "panel"]

@@ -89,6 +89,7 @@ class Day:
             contacts={gone: "deleted"},
             year_end_lockdown_date="2026-01-01",
         )
+        self.sandbox.by_hand(contact_name="Gone Ltd of York", date="2026-11-20")
         taken = {"data_code": "RecordInvalid", "message": "has already been taken", "source": "reference"}
         self.sandbox.fault("refused", on=CONTACTS, times=None, **taken)
 
@@ -97,6 +98,9 @@ class Day:
         group = next(one for one in trouble.shown(trouble.groups(self.connection)) if one.kind == kind)
         self.sandbox.clear_faults()
         posted = {"cause": group.key, **FORMS[kind]}
+        if kind == "CLIENT_LINK":
+            there = (row["id"] for row in self.sandbox.contacts() if row["name"] == "Gone Ltd of York")
+            posted["remote"] = next(there)
         if kind == "CLIENT":
             twice = self.clients["Twice Ltd"]
             posted |= {"name": twice.name, "email": "", "terms_days": "", "address_line_1": "", "address_line_2": ""}
@@ -116,7 +120,7 @@ NAMES = ("Good Ltd", "Gone Ltd", "Twice Ltd")
 FORMS: dict[str, dict[str, str]] = {
     "TAX_RATES": {"rate-ZERO": "GB_EXEMPT"},
     "SALES_ACCOUNT": {"code": "4000"},
-    "CLIENT_LINK": {"remote": "new", "q": "Gone Ltd"},
+    "CLIENT_LINK": {"q": "Gone Ltd"},
     "CLIENT": {"reference": "TWICE2"},
     "DATE": {"day": "2026-11-02"},
     "NUMBER_TAKEN": {},

@@ -74,7 +74,7 @@ def test_each_cause_is_mended_where_it_stands(
     queued(page)
     gone = card(page, "Gone Ltd")
     gone.get_by_text("Say which customer it is", exact=True).click()
-    gone.get_by_text("None of these: create Gone Ltd in Sage").click()
+    gone.get_by_text("Gone Ltd of York").click()
     assert faults_of(page, "linking") == []
     gone.get_by_role("button", name="Link it and send 1 again").click()
     queued(page)
