@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from connectors.heard import Said, hear
 from connectors.interface import (
     BearerRefused,
     Fix,
@@ -51,6 +52,8 @@ MayLeave = Callable[[], bool]
 """Whether the first byte of a call that writes may still leave."""
 Answered = Callable[[], None]
 """Told of each answer that is not a refusal."""
+Heard = Callable[[Said], None]
+"""Told of each answer, whatever it says, to a call that writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +185,7 @@ class Wire:
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
+    heard: Heard = field(default=lambda said: None, repr=False)
 
     def get(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         return self._with_bearer("GET", path, {"params": dict(params)}, headers, writes=False)
@@ -226,6 +230,9 @@ class Wire:
                 session.close()
         spent = round((time.monotonic() - started) * 1000)
         log.info("%s %s %s in %s ms", method, path, response.status_code, spent, extra={"push": self.push})
+        if writes:
+            token = headers["Authorization"].removeprefix("Bearer ")
+            self.heard(hear(response.status_code, response.content, token))
         is_done = method == "DELETE" and response.status_code == HTTPStatus.NO_CONTENT
         body = {} if is_done else _json(response)
         answer = decipher(response.status_code, response.headers, body, self.dialect, writes=writes)

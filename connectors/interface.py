@@ -34,7 +34,7 @@ from connectors.records import (
 
 
 class Fix(StrEnum):
-    """Where a person mends what the platform refused; REMOTE is the invoice in the platform itself."""
+    """Where a person mends what the platform refused; DATE is the invoice's, REMOTE the invoice over there."""
 
     CONNECTION = "CONNECTION"
     NUMBER = "NUMBER"
@@ -46,6 +46,7 @@ class Fix(StrEnum):
     CLIENT_LINK = "CLIENT_LINK"
     ITEM_LINK = "ITEM_LINK"
     INVOICE = "INVOICE"
+    DATE = "DATE"
     PLATFORM = "PLATFORM"
     REMOTE = "REMOTE"
     SUPPORT = "SUPPORT"

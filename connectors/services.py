@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from connectors import epoch, lifecycle, links, oauth, tokens
+from connectors.heard import Said
 from connectors.interface import (
     Company,
     Connector,
@@ -54,10 +55,12 @@ def open_connector(
     push: str = "",
     may_leave: Callable[[], bool] = lambda: True,
     deadline: timedelta = DEADLINE,
+    heard: Callable[[Said], None] = lambda said: None,
 ) -> Connector:
     """The platform's side of a connection, with tokens that renew themselves.
 
-    `push` marks its log lines; `may_leave` is asked before the first byte of what writes; `deadline` is of one call.
+    `push` marks its log lines; `may_leave` is asked before the first byte of what writes; `deadline` is of one call;
+    `heard` is told what each call that writes was answered.
     """
     where = endpoints(connection.platform)
     return PLATFORMS[connection.platform](
@@ -69,6 +72,7 @@ def open_connector(
         push=push,
         may_leave=may_leave,
         answered=lambda: lifecycle.keep_contact(connection, now=timezone.now()),
+        heard=heard,
     )
 
 

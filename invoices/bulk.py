@@ -42,7 +42,7 @@ class _Desk:
     ground: Ground
     may_approve: Callable[[Invoice], bool]
     pushes: dict[int, Push]
-    unsettled: set[int]
+    outcomes: dict[int, set[str]]
     elsewhere: dict[int, str]
     approved: list[Invoice] = field(default_factory=list)
     queued: list[Push] = field(default_factory=list)
@@ -113,7 +113,7 @@ def _desk(send: BulkSend, connection: Connection, ids: list[int], now: datetime)
         ground=Ground.of(connection, ids),
         may_approve=queueing.approver(send.pressed_by),
         pushes=pushes,
-        unsettled=queueing.unsettled(push.pk for push in pushes.values()),
+        outcomes=queueing.outcomes_of(push.pk for push in pushes.values()),
         elsewhere=queueing.elsewhere(ids, connection),
     )
 
@@ -136,6 +136,8 @@ def _queue_one(invoice: Invoice, desk: _Desk) -> Push:
     push = desk.pushes.get(invoice.pk)
     if push and push.is_open:
         raise Refused("It was on its way already.")
+    if push and push.state == Push.State.PARKED:
+        raise Refused("It is parked.")
     if push and push.state == Push.State.ATTENTION and push.cause not in queueing.AGAIN:
         raise Refused("It is to be settled on its own page.")
     for _, refused in of_one(invoice, desk.ground):
@@ -148,7 +150,8 @@ def _queue_one(invoice: Invoice, desk: _Desk) -> Push:
     must_be(invoice, Invoice.Status.APPROVED, "sent")
     push = push or Push(connection=desk.connection)
     push.invoice = invoice
-    desk.note(invoice, queueing.queue(push, is_unsettled=push.pk in desk.unsettled, actor=desk.actor, now=desk.now))
+    outcomes = desk.outcomes.get(push.pk, set())
+    desk.note(invoice, queueing.queue(push, outcomes=outcomes, actor=desk.actor, now=desk.now))
     desk.approved.append(invoice)
     desk.queued.append(push)
     return push
@@ -159,8 +162,7 @@ def _write(desk: _Desk) -> None:
     Invoice.objects.bulk_update(desk.approved, fields, batch_size=CHUNK)
     Push.objects.bulk_create([push for push in desk.queued if push.pk is None])
     again = [push for push in desk.queued if push.invoice_id in desk.pushes]
-    fields = ["state", "cause", "problems", "generation", "due_at", "looked_at", "requested_at", "requested_by"]
-    Push.objects.bulk_update(again, fields)
+    Push.objects.bulk_update(again, queueing.OF_A_PUSH)
     Event.objects.bulk_create(desk.events)
 
 

@@ -45,6 +45,8 @@ class Chooser:
             return closed
         if push and push.is_open:
             return "already on the way"
+        if push and push.state == Push.State.PARKED:
+            return "parked"
         if push and push.state == Push.State.ATTENTION and push.cause not in queueing.AGAIN:
             return "to be settled on its own page"
         if invoice.status == Invoice.Status.DRAFT and not self.may_approve(invoice):

@@ -19,10 +19,14 @@ STATUSES = {
     **{"DRAFT": "Draft", "ASKED": "To approve", "APPROVED": "Approved", "AWAITING": "Awaiting payment"},
     **{"SENT": "Sent", "PART_PAID": "Part paid", "PAID": "Paid", "VOID": "Void"},
 }
-SAGE = {"NOT_SENT": "Not sent", "MOVING": "On its way", "ATTENTION": "Needs attention", "SENT": "Sent"}
+SAGE = {
+    **{"NOT_SENT": "Not sent", "MOVING": "On its way", "ATTENTION": "Needs attention"},
+    **{"PARKED": "Parked", "SENT": "Sent"},
+}
 STATES = {
     "MOVING": (Push.State.READY, Push.State.SENDING, Push.State.UNKNOWN),
     "ATTENTION": (Push.State.ATTENTION,),
+    "PARKED": (Push.State.PARKED,),
     "SENT": (Push.State.SENT,),
 }
 SORTS = {

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from connectors import links
-from connectors.interface import Connector, NewItem, PlatformError
+from connectors.interface import Connector, ItemBook, NewItem, PlatformError
 from connectors.links import Ours, Theirs
 from connectors.models import Connection, RemoteLink
 from connectors.services import client_ours, item_ours, live_connection, open_connector, tax_links
@@ -37,41 +37,41 @@ class Subject:
 @require_http_methods(["GET", "POST"])
 def client_sage(request: HttpRequest, key: UUID) -> HttpResponse:
     client = get_object_or_404(Client, uuid=key)
-    connection, connector = _connected()
-    return _page(
-        request,
-        connection,
-        Subject(
-            name=client.name,
-            noun="customer",
-            ours=client_ours(connector, connection, client_of(client), client.uuid),
-            search=connector.search_clients,
-            back="client-list",
-        ),
-    )
+    connection, connector = connected()
+    return _page(request, connection, client_subject(client, connection, connector))
 
 
 @require_http_methods(["GET", "POST"])
 def item_sage(request: HttpRequest, key: UUID) -> HttpResponse:
     item = get_object_or_404(Item, uuid=key)
-    connection, connector = _connected()
+    connection, connector = connected()
     items = connector.items
     if items is None:
         return render(request, "registers/not_in_sage.html", {"label": connector.label}, status=404)
-    return _page(
-        request,
-        connection,
-        Subject(
-            name=item.code,
-            noun=item.get_sort_display().lower(),
-            ours=item_ours(items, connection, _new_item(item, connection), item.uuid),
-            search=lambda text: items.search_items(text, item.sort),
-            back="item-list",
-        ),
+    return _page(request, connection, item_subject(item, connection, items))
+
+
+def client_subject(client: Client, connection: Connection, connector: Connector) -> Subject:
+    return Subject(
+        name=client.name,
+        noun="customer",
+        ours=client_ours(connector, connection, client_of(client), client.uuid),
+        search=connector.search_clients,
+        back="client-list",
     )
 
 
-def _connected() -> tuple[Connection, Connector]:
+def item_subject(item: Item, connection: Connection, items: ItemBook) -> Subject:
+    return Subject(
+        name=item.code,
+        noun=item.get_sort_display().lower(),
+        ours=item_ours(items, connection, _new_item(item, connection), item.uuid),
+        search=lambda text: items.search_items(text, item.sort),
+        back="item-list",
+    )
+
+
+def connected() -> tuple[Connection, Connector]:
     connection = live_connection()
     if connection is None or not connection.is_active:
         raise Http404("Reflow is not connected to Sage.")
@@ -92,20 +92,30 @@ def _new_item(item: Item, connection: Connection) -> NewItem:
 
 
 def _page(request: HttpRequest, connection: Connection, subject: Subject) -> HttpResponse:
-    q = request.GET.get("q", subject.name).strip()[:50]
     context: dict[str, Any] = {}
     try:
         if request.method == "POST":
-            _settle(request, connection, subject)
+            settle(request, connection, subject)
             return redirect(subject.back)
-        context["found"] = _suggestions(connection, subject, q)[:MOST_SHOWN]
+        context = choices(request, connection, subject)
     except PlatformError as error:
         context["trouble"] = error.message
-    linked = RemoteLink.objects.filter(
-        connection=connection, kind=subject.ours.kind, local_key=subject.ours.local_key
-    ).first()
-    context["seen"] = links.generation(connection, subject.ours.kind, subject.ours.local_key)
-    return render(request, "registers/sage.html", {**context, "subject": subject, "q": q, "linked": linked})
+    q = request.GET.get("q", subject.name).strip()[:50]
+    return render(request, "registers/sage.html", {**_linked(connection, subject), "q": q, **context})
+
+
+def choices(request: HttpRequest, connection: Connection, subject: Subject) -> dict[str, Any]:
+    """What a person chooses from, read now. Raises PlatformError."""
+    q = request.GET.get("q", subject.name).strip()[:50]
+    found = _suggestions(connection, subject, q)[:MOST_SHOWN]
+    return {**_linked(connection, subject), "found": found, "q": q}
+
+
+def _linked(connection: Connection, subject: Subject) -> dict[str, Any]:
+    links_of_ours = RemoteLink.objects.filter(connection=connection, kind=subject.ours.kind)
+    linked = links_of_ours.filter(local_key=subject.ours.local_key).first()
+    seen = links.generation(connection, subject.ours.kind, subject.ours.local_key)
+    return {"subject": subject, "linked": linked, "seen": seen}
 
 
 def _suggestions(connection: Connection, subject: Subject, q: str) -> list[dict[str, Any]]:
@@ -121,8 +131,11 @@ def _suggestions(connection: Connection, subject: Subject, q: str) -> list[dict[
     return [{"theirs": one, "likely": is_likely, "taken": one.id in taken} for one, is_likely in rows]
 
 
-def _settle(request: HttpRequest, connection: Connection, subject: Subject) -> None:
-    """Links to the one chosen, or creates a new one; invoices that wait for it can then be sent again."""
+def settle(request: HttpRequest, connection: Connection, subject: Subject) -> bool:
+    """Links to the one chosen, or creates a new one; invoices that wait for it can then be sent again.
+
+    False where nothing was chosen. Raises PlatformError.
+    """
     chosen, now = request.POST.get("remote", ""), timezone.now()
     known = {row["theirs"].id: row["theirs"] for row in _suggestions(connection, subject, request.POST.get("q", ""))}
     if chosen == "new":
@@ -136,3 +149,5 @@ def _settle(request: HttpRequest, connection: Connection, subject: Subject) -> N
         messages.success(request, f"{subject.name} is {known[chosen].name} in Sage.")
     else:
         messages.error(request, "Choose one of the list.")
+        return False
+    return True

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from connectors import epoch, links
 from connectors import services as connectors
+from connectors.heard import Said
 from connectors.interface import Connector, Fix, ItemBook, NewInvoice, PlatformError, Problem, Rejected
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection, RemoteLink
@@ -59,11 +60,13 @@ def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> int | 
 
 def deliver(hand: Sequence[Claim], *, overtime: Callable[[], None] = lambda: None) -> None:
     """Talks to the platform with no transaction open, and records what came of it for each."""
+    heard: list[Said] = []
     connector = connectors.open_connector(
         hand[0].push.connection,
         push=str(hand[0].push.pk),
         may_leave=lambda: all(map(_may_leave, hand)),
         deadline=connectors.DEADLINE * claims.patience(len(hand)),
+        heard=heard.append,
     )
     ready = []
     for claimed in hand:
@@ -76,7 +79,8 @@ def deliver(hand: Sequence[Claim], *, overtime: Callable[[], None] = lambda: Non
         limit = threading.Timer((LANE_LIMIT * claims.patience(len(left))).total_seconds(), overtime)
         limit.start()
         try:
-            _send(connector, left)
+            heard.clear()  # of clients and items that were created on the way
+            _send(connector, left, heard)
         finally:
             limit.cancel()
 
@@ -87,7 +91,7 @@ def _may_leave(claimed: Claim) -> bool:
     return until is None or timezone.now() < until
 
 
-def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> None:
+def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]], heard: Sequence[Said]) -> None:
     """One creating call, and what came of it; where the key alone does not protect us a look comes first."""
     first, invoice = ready[0]
     try:
@@ -98,7 +102,8 @@ def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]]) -> No
         results = (refused if len(ready) == 1 else record.Split(refused),) * len(ready)
     except PlatformError as error:
         results = (error,) * len(ready)
-    for (claimed, _), result in zip(ready, results, strict=True):
+    for position, ((claimed, _), result) in enumerate(zip(ready, results, strict=True)):
+        claimed.attempt.answer = heard[-1].part(position, len(ready)) if heard else ""
         if isinstance(result, Remote):
             record.sent(claimed, result, now=timezone.now())
         else:
@@ -164,8 +169,9 @@ def _dimensions(connection: Connection, frozen: Mapping[str, Any]) -> dict[str, 
 
 def _must_be_mapped(missing: set[str]) -> None:
     if missing:
-        message = f"No tax rate of Sage's is chosen for: {', '.join(sorted(missing))}."
-        raise Rejected((Problem(message=message, meaning=message, fix=Fix.TAX_RATES),))
+        said = {code: f"No tax rate of Sage's is chosen for {code}." for code in sorted(missing)}
+        problems = (Problem(message=text, meaning=text, fix=Fix.TAX_RATES, subject=code) for code, text in said.items())
+        raise Rejected(tuple(problems))
 
 
 def _with_items(codes: documents.Codes, claimed: Claim, items: ItemBook, now: datetime) -> documents.Codes:

@@ -4,10 +4,11 @@ What is here changes the rows it is handed and says what goes into their history
 saves them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import F, Q
 
 from connectors.interface import Fix
 from connectors.models import Connection
@@ -17,6 +18,10 @@ from invoices.models import Company, Invoice, Push, PushAttempt
 
 APPROVED = "Approved."
 AGAIN = (Push.Cause.REJECTED, Push.Cause.STOPPED)  # what may just be sent once more
+OF_A_PUSH = (  # what `queue` writes
+    *("state", "cause", "problems", "parked_because", "generation"),
+    *("looked_at", "due_at", "requested_at", "requested_by"),
+)
 
 
 def approver(actor: User) -> Callable[[Invoice], bool]:
@@ -37,30 +42,39 @@ def approve(invoice: Invoice, may_approve: Callable[[Invoice], bool], actor: Use
     invoice.approved_at, invoice.approved_by, invoice.asked_at = now, actor, None
 
 
-def queue(push: Push, *, is_unsettled: bool, actor: User, now: datetime) -> str:
+def queue(push: Push, *, outcomes: Collection[str], actor: User, now: datetime) -> str:
     """READY with a new key where the last attempt is settled, else UNKNOWN, so that we look and never send twice.
 
-    What Sage refused is frozen anew: it may have been mended where it comes from, as in the client's details.
+    What Sage refused is frozen anew: it may have been mended where it comes from, as in the client's details. What was
+    parked while it was to go again under the same key goes under that one. `outcomes` as `outcomes_of` tells them.
     """
-    if push.pk is None:
-        said = "Queued for Sage."
-    elif is_unsettled:
-        push.state, push.looked_at = Push.State.UNKNOWN, None
-        said = "Sage is to be looked at again."
-    else:
-        push.invoice.frozen = documents.freeze(push.invoice)
-        push.state, push.generation = Push.State.READY, push.generation + 1
-        said = "Queued for Sage again."
-    push.cause, push.problems = Push.Cause.NONE, []
+    said = "Queued for Sage." if push.pk is None else _put_back(push, outcomes)
+    push.cause, push.problems, push.parked_because = Push.Cause.NONE, [], ""
     push.due_at = push.requested_at = now
     push.requested_by = actor
     return said
 
 
-def unsettled(ids: Iterable[int]) -> set[int]:
-    """Those of these pushes with an attempt whose outcome is not known."""
-    attempts = PushAttempt.objects.filter(push__in=ids, resolved_at=None)
-    return set(attempts.values_list("push_id", flat=True))
+def _put_back(push: Push, outcomes: Collection[str]) -> str:
+    proven_absent = PushAttempt.Outcome.ABSENT in outcomes and PushAttempt.Outcome.REJECTED not in outcomes
+    keeps_its_key = push.state == Push.State.PARKED and proven_absent
+    if PushAttempt.Outcome.OPEN in outcomes:
+        push.state, push.looked_at = Push.State.UNKNOWN, None
+        return "Sage is to be looked at again."
+    push.state = Push.State.READY
+    if not keeps_its_key:
+        push.invoice.frozen = documents.freeze(push.invoice)
+        push.generation += 1
+    return "Queued for Sage again."
+
+
+def outcomes_of(ids: Iterable[int]) -> dict[int, set[str]]:
+    """By push: what came of its attempts under its present key, and "" where any attempt is not settled."""
+    counts = Q(resolved_at=None) | Q(generation=F("push__generation"))
+    found: dict[int, set[str]] = {}
+    for push_id, outcome in PushAttempt.objects.filter(counts, push__in=ids).values_list("push_id", "outcome"):
+        found.setdefault(push_id, set()).add(outcome)
+    return found
 
 
 def elsewhere(ids: Iterable[int], connection: Connection | None) -> dict[int, str]:

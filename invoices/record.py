@@ -24,7 +24,7 @@ from connectors.interface import (
 )
 from incrementors.models import Group
 from incrementors.services import hold_numbers
-from invoices import claims, documents
+from invoices import causes, claims, documents
 from invoices.claims import LOOK_GAP, Claim
 from invoices.models import Event, Invoice, Push, PushAttempt, PushBatch
 from invoices.models import RemoteInvoice as RemoteRow
@@ -335,6 +335,7 @@ def _stops_everybody(push: Push) -> bool:
 
 def _to_a_person(push: Push, cause: str, text: str, now: datetime) -> None:
     push.state, push.cause, push.lease_until = Push.State.ATTENTION, cause, None
+    push.cause_key, push.held_at = causes.key_of(push), now
     push.save()
     _note(push, text, now)
 

@@ -92,7 +92,7 @@ def _cancel_pushes(invoice: Invoice) -> None:
         left = push.attempts.filter(resolved_at=None).exists()
         if left or push.state in (Push.State.SENDING, Push.State.UNKNOWN, Push.State.SENT):
             raise Refused("It is on its way to Sage, or may be there already.")
-        push.state, push.cause, push.problems = Push.State.CANCELLED, Push.Cause.NONE, []
+        push.state, push.cause, push.problems, push.parked_because = Push.State.CANCELLED, Push.Cause.NONE, [], ""
         push.save()
 
 
@@ -132,8 +132,8 @@ def _must_not_be_misdirected(push: Push | None) -> None:
 def _queue(invoice: Invoice, connection: Connection | None, push: Push | None, actor: User, now: datetime) -> Push:
     push = push or Push(connection=connection)
     push.invoice = invoice
-    is_unsettled = push.pk is not None and push.pk in queueing.unsettled([push.pk])
-    note(invoice, queueing.queue(push, is_unsettled=is_unsettled, actor=actor, now=now), actor, now)
+    outcomes = queueing.outcomes_of([push.pk]).get(push.pk, set()) if push.pk else set()
+    note(invoice, queueing.queue(push, outcomes=outcomes, actor=actor, now=now), actor, now)
     invoice.save(update_fields=["frozen"])
     push.save()
     transaction.on_commit(lambda: tasks.hint(push.pk), robust=True)

@@ -28,6 +28,7 @@ FIXES: dict[str, tuple[str, str, str]] = {
     Fix.CLIENT_LINK: ("client-sage", "Say which customer it is", "invoices.send_invoice"),
     Fix.ITEM_LINK: ("item-sage", "Say which item it is", "invoices.send_invoice"),
     Fix.CLIENT: ("client-edit", "Open the client", "invoices.change_client"),
+    Fix.DATE: ("invoice-edit", "Change the invoice's date", "invoices.change_invoice"),
     Fix.INVOICE: ("invoice-edit", "Change the invoice", "invoices.change_invoice"),
 }
 
@@ -56,6 +57,7 @@ VOIDED = Standing(code="VOID", label="Void in Sage", tone="neutral", icon="slash
 WAITING = Standing(code="WAITING", label="Waiting", tone="busy", icon="clock", moving=True)
 CHECKING = Standing(code="CHECKING", label="Checking", tone="warn", icon="spinner", moving=True)
 SENDING = Standing(code="SENDING", label="Sending", tone="busy", icon="spinner", moving=True)
+PARKED = Standing(code="PARKED", label="Parked", tone="warn", icon="pause-circle")
 ATTENTION = Standing(code="ATTENTION", label="Needs attention", tone="bad", icon="exclamation-triangle")
 
 VOIDING = (
@@ -155,6 +157,10 @@ def _why_not_settled(push: Push, connection: Connection | None, now: datetime) -
     return "", ""
 
 
+def _why_parked(push: Push, _: Connection | None, __: datetime) -> Why:
+    return f"It is not sent until somebody unparks it: {push.parked_because}", push.parked_because
+
+
 def _nobody(due_at: datetime, connection: Connection | None, now: datetime) -> Why | None:
     age = stuck_for(due_at, connection, now)
     return (
@@ -174,6 +180,7 @@ IN_WORDS: dict[str, tuple[Standing, Callable[[Push, Connection | None, datetime]
     Push.State.SENDING: (SENDING, _why_sending),
     Push.State.UNKNOWN: (CHECKING, _why_checking),
     Push.State.ATTENTION: (ATTENTION, _why_not_settled),
+    Push.State.PARKED: (PARKED, _why_parked),
 }
 
 

@@ -16,6 +16,7 @@ from connectors.services import live_connection
 from invoices import (
     balances,
     bulk,
+    digest,
     forecast,
     importing,
     mailing,
@@ -199,6 +200,12 @@ def pull_changes(**_: object) -> None:
 def read_changes(connection_id: str, **_: object) -> None:
     if pull.read(UUID(connection_id), now=timezone.now()):
         read_changes.delay(connection_id=connection_id)
+
+
+@shared_task
+@live_only
+def send_digests(**_: object) -> None:
+    digest.send_due(now=timezone.now())
 
 
 @shared_task

@@ -248,6 +248,7 @@ CELERY_BEAT_SCHEDULE = {
         "look_ahead": 900,
         "pull_changes": 30,
         "fold_totals": 60,
+        "send_digests": 60,
         "keep_alive": 3600,
     }.items()
 }

@@ -14,6 +14,7 @@ urlpatterns = [
     path("set-up/", landing.dashboard_set_up, name="dashboard-set-up"),
     path("", include("invoices.urls")),
     path("settings/", include("settings_ui.urls")),
+    path("sync/", include("settings_ui.sync_urls")),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/forgotten/", sign_in.forgotten, name="password-forgotten"),

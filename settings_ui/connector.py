@@ -38,7 +38,7 @@ TITLES = {"sales": "Default nominal code", "purchase": "Default purchase ledger 
 ACCOUNTS = {"sales": Kind.SALES_ACCOUNTS, "purchase": Kind.PURCHASE_ACCOUNTS}
 
 
-def _origins() -> list[str]:
+def origins() -> list[str]:
     """Where the AUTHORISE form leads: browsers apply form-action to the redirect, too."""
     parts = [urlsplit(endpoints(platform).authorize_url) for platform in PLATFORMS]
     return list(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
@@ -57,7 +57,7 @@ def _live() -> Connection:
 
 
 @require_safe
-@csp_update({"form-action": _origins()})
+@csp_update({"form-action": origins()})
 def connector(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
@@ -115,7 +115,7 @@ def _live_lists(connection: Connection, typed: taxes.Typed | None) -> dict[str, 
 
 
 @require_POST
-@csp_update({"form-action": _origins()})
+@csp_update({"form-action": origins()})
 def connector_authorise(request: HttpRequest) -> HttpResponse:
     platform = request.POST.get("platform", "")
     if platform not in PLATFORMS:
@@ -130,7 +130,7 @@ def connector_authorise(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@csp_update({"form-action": _origins()})
+@csp_update({"form-action": origins()})
 def connector_user(request: HttpRequest) -> HttpResponse:
     """Connects as a user made for programs in the platform; what is wrong with it comes back beside its name."""
     platform = PLATFORMS.get(request.POST.get("platform", ""))
@@ -215,7 +215,7 @@ def connector_account(request: HttpRequest, side: str) -> HttpResponse:
 
 
 @require_POST
-@csp_update({"form-action": _origins()})
+@csp_update({"form-action": origins()})
 def connector_taxes(request: HttpRequest) -> HttpResponse:
     """Maps our rates; what can't be mapped comes back as it was chosen."""
     chosen = {rate.pk: request.POST.get(f"rate-{rate.pk}", "") for rate in TaxRate.objects.all()}

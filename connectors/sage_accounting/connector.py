@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from connectors.http import Answer, Answered, Bearer, MayLeave, Wire
+from connectors.http import Answer, Answered, Bearer, Heard, MayLeave, Wire
 from connectors.interface import (
     Changes,
     Company,
@@ -114,6 +114,7 @@ class SageAccounting:
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
+    heard: Heard = field(default=lambda said: None, repr=False)
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +126,7 @@ class SageAccounting:
             push=self.push,
             may_leave=self.may_leave,
             answered=self.answered,
+            heard=self.heard,
         )
 
     @classmethod

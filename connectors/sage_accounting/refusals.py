@@ -26,7 +26,7 @@ MEANINGS: Meanings = (
     (
         r"\bdate\b.*(start|prior|lock|clos|period)|start date|lockdown|year.end|locked|period",
         "Sage's books are closed for this date. Change the invoice's date, or the lock in Sage.",
-        Fix.INVOICE,
+        Fix.DATE,
     ),
     (
         r"ledger_account",
@@ -56,7 +56,8 @@ MEANINGS: Meanings = (
     (r"^(main_|name\b|email\b).*(too long|maximum is)", "Sage wants this of the client shorter.", Fix.CLIENT),
     (r"too long|maximum is|is longer", "A text is longer than Sage takes. Shorten it.", Fix.INVOICE),
     (r"contact|customer|address", "Sage does not take the client as its customer.", Fix.CLIENT),
-    (r"^(due_)?date\b", "Sage does not take the invoice's date.", Fix.INVOICE),
+    (r"^date\b", "Sage does not take the invoice's date.", Fix.DATE),
+    (r"^due_date\b", "Sage does not take the day on which the invoice is due.", Fix.INVOICE),
     (r"^(reference|notes)\b|description", "A text of the invoice is not what Sage takes.", Fix.INVOICE),
 )
 # The same for an invoice that is to be voided: what stands in the way is mended in Sage (guide "Invoicing").

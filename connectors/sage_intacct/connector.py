@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import ClassVar, TypeVar
 from urllib.parse import quote
 
-from connectors.http import Answered, Bearer, MayLeave, Wire
+from connectors.http import Answered, Bearer, Heard, MayLeave, Wire
 from connectors.interface import (
     Changes,
     Company,
@@ -109,6 +109,7 @@ class SageIntacct:
     push: str = ""
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
+    heard: Heard = field(default=lambda said: None, repr=False)
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +121,7 @@ class SageIntacct:
             push=self.push,
             may_leave=self.may_leave,
             answered=self.answered,
+            heard=self.heard,
         )
 
     @classmethod

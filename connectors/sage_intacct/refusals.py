@@ -50,7 +50,7 @@ MEANINGS: tuple[Meaning, ...] = (
         r"periods? (is|are|has been) closed|that.s been closed|closed period|books (is|are) closed|must be on or after"
         r"|open ?books",
         "Intacct's books are closed for this date. Change the invoice's date, or open the period in Intacct.",
-        Fix.INVOICE,
+        Fix.DATE,
     ),
     (
         r"(missing the|requires? an?) (location|department)\b|\b(location|department)\b.*\brequired\b"
@@ -144,7 +144,7 @@ MEANINGS: tuple[Meaning, ...] = (
         "Intacct takes invoices in another form than Reflow sends. Nothing was written; please tell support.",
         Fix.SUPPORT,
     ),
-    (r"\b(invoice|due) ?date\b", "Intacct does not take the invoice's date.", Fix.INVOICE),
+    (r"\b(invoice|due) ?date\b", "Intacct does not take the invoice's date.", Fix.DATE),
     (r"customer", "Intacct does not take the client's customer. Say which customer it is.", Fix.CLIENT_LINK),
 )
 # The same for an invoice that is to be voided: what stands in the way is mended in Intacct.

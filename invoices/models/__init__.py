@@ -3,6 +3,7 @@
 from invoices.models.bulk import BulkMember, BulkSend
 from invoices.models.business import Client, Company, Item, Property, TaxRate
 from invoices.models.debts import PaymentSeen, Reminder, ReminderHold, ReminderSettings, ReminderStep
+from invoices.models.digest import DigestMail, DigestWish
 from invoices.models.importing import Import, ImportedRow
 from invoices.models.invoice import Event, Invoice, InvoiceLine, ViewChoice
 from invoices.models.mail import InvoiceMail
@@ -18,6 +19,8 @@ __all__ = [
     "BulkSend",
     "Client",
     "Company",
+    "DigestMail",
+    "DigestWish",
     "Event",
     "Import",
     "ImportedRow",

@@ -79,13 +79,18 @@ class PushQuerySet(models.QuerySet["Push"]):
 
 
 class Push(models.Model):
-    """An invoice's way into one connection's books: the outbox row, of which there is one, ever."""
+    """An invoice's way into one connection's books: the outbox row, of which there is one, ever.
+
+    `cause_key` names what keeps it from going, the same for all that one mend lets go (see `causes`). It and `held_at`,
+    since when it needs a person or is parked, are of the latest time that it was held.
+    """
 
     class State(models.TextChoices):
         READY = "READY", "Waiting"
         SENDING = "SENDING", "Sending"
         UNKNOWN = "UNKNOWN", "Checking"
         ATTENTION = "ATTENTION", "Needs attention"
+        PARKED = "PARKED", "Parked"
         CANCELLED = "CANCELLED", "Not sent"
         SENT = "SENT", "Sent"
 
@@ -102,7 +107,10 @@ class Push(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="pushes")
     state = models.CharField(max_length=10, choices=State, default=State.READY)
     cause = models.CharField(max_length=12, choices=Cause, default=Cause.NONE, blank=True)
+    cause_key = models.CharField(max_length=200, blank=True)
     problems = models.JSONField(default=list)
+    held_at = models.DateTimeField(null=True)
+    parked_because = models.CharField(max_length=200, blank=True)
     generation = models.PositiveIntegerField(default=1)
     fence = models.PositiveBigIntegerField(default=0)
     lane = models.PositiveSmallIntegerField(null=True)
@@ -135,10 +143,19 @@ class Push(models.Model):
                 condition=Q(state="ATTENTION") & ~Q(cause="") | ~Q(state="ATTENTION") & Q(cause=""),
                 name="push_needs_attention_for_a_cause",
             ),
+            models.CheckConstraint(
+                condition=Q(state="PARKED", held_at__isnull=False) & ~Q(parked_because="")
+                | ~Q(state="PARKED") & Q(parked_because=""),
+                name="push_is_parked_for_a_reason",
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at", "id"], condition=~Q(state__in=["SENT", "CANCELLED"]), name="push_open"),
             models.Index(fields=["sent_at"], condition=Q(state="SENT"), name="push_sent"),
+            models.Index(
+                fields=["connection", "cause_key", "id"], condition=Q(state="ATTENTION"), name="push_by_cause"
+            ),
+            models.Index(fields=["connection", "held_at", "id"], condition=Q(state="PARKED"), name="push_parked"),
         ]
 
     def __str__(self) -> str:
@@ -166,7 +183,10 @@ class PushBatch(models.Model):
 
 
 class PushAttempt(models.Model):
-    """One attempt, on record before its first byte leaves; without a document nothing of the invoice ever left."""
+    """One attempt, on record before its first byte leaves; without a document nothing of the invoice ever left.
+
+    `answer` is what the platform said to the call, without secrets, as far as anybody wants to read.
+    """
 
     class Outcome(models.TextChoices):
         OPEN = "", "Not known yet"
@@ -191,6 +211,7 @@ class PushAttempt(models.Model):
     http_status = models.PositiveSmallIntegerField(null=True)
     request_id = models.CharField(max_length=100, blank=True)
     message = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
     resolved_at = models.DateTimeField(null=True)
 
     class Meta:

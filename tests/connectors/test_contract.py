@@ -458,7 +458,7 @@ WRONG: list[tuple[Json, Json, Fix]] = [
     ({"client_id": "0" * 32}, {}, Fix.CLIENT_LINK),
     ({}, {"account_id": "0" * 32}, Fix.SALES_ACCOUNT),
     ({}, {"tax_rate_id": "GB_NOWHERE"}, Fix.TAX_RATES),
-    ({"issue_date": date(2001, 1, 1)}, {}, Fix.INVOICE),
+    ({"issue_date": date(2001, 1, 1)}, {}, Fix.DATE),
     ({"notes": "n" * 2001}, {}, Fix.INVOICE),
     ({"reference": "0" * 130}, {}, Fix.INVOICE),
 ]

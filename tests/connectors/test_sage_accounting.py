@@ -275,7 +275,7 @@ MEANINGS = [
         "You cannot record entries prior to your Accounts Start Date of 01/04/2019.",
         "RecordInvalid",
         "date",
-        Fix.INVOICE,
+        Fix.DATE,
     ),
     ("must not be before the invoice date", "RecordInvalid", "due_date", Fix.INVOICE),
     ("is too long (maximum is 25 characters)", "RecordInvalid", "reference", Fix.INVOICE),

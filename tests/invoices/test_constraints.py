@@ -19,6 +19,8 @@ from invoices import models, services
 from invoices.models import (
     Client,
     Company,
+    DigestMail,
+    DigestWish,
     Event,
     Invoice,
     InvoiceLine,
@@ -244,6 +246,18 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "invoices_push_remote_id": [two_pushes_with_one_token],
     "push_in_hand_has_a_lease": [push_changed(state="SENDING")],
     "push_needs_attention_for_a_cause": [push_changed(state="ATTENTION"), push_changed(cause="REJECTED")],
+    "push_is_parked_for_a_reason": [
+        push_changed(state="PARKED"),
+        push_changed(parked_because="why"),
+        push_changed(state="PARKED", parked_because="why", held_at=None),
+    ],
+    "digest_hour_is_of_a_day": [lambda s: DigestWish.objects.create(person=s.staff, hour=24)],
+    "invoices_digestwish_person_id": [
+        lambda s: [DigestWish.objects.create(person=s.staff, hour=hour) for hour in (7, 8)],
+    ],
+    "digest_once_about_each": [
+        lambda s: [DigestMail.objects.create(person=s.staff, about="2026-11-23", sent_at=s.now) for _ in range(2)],
+    ],
     "invoices_invoicemail_key": [lambda s: s.mail(key=s.mail().key)],
     "mail_goes_to_somebody": [lambda s: s.mail(to="")],
     "mail_in_hand_has_a_lease": [lambda s: s.mail(state="SENDING")],

@@ -88,7 +88,7 @@ CASES = {
         undone={"open_books_start": {"entity": None, "date": "2019-04-01"}},
         words="books are closed for this date",
         said="within a period that's been closed",
-        fix="INVOICE",
+        fix="DATE",
         by_admin=False,
     ),
     "closed books of the entity": Case(
@@ -96,7 +96,7 @@ CASES = {
         undone={"open_books_start": {"entity": "LDN", "date": "2019-04-01"}},
         words="books are closed for this date",
         said="within a period that's been closed",
-        fix="INVOICE",
+        fix="DATE",
         by_admin=False,
     ),
     "account labels in place of accounts": Case(
@@ -127,7 +127,7 @@ def where(fix: str, invoice: Invoice) -> str:
     """The address that the invoice's page offers for it."""
     if fix == "CLIENT_LINK":
         return reverse("client-sage", args=[invoice.client.uuid])
-    if fix == "INVOICE":
+    if fix == "DATE":
         return reverse("invoice-draft", args=[invoice.pk])
     return reverse(LINKS[fix])
 

@@ -88,6 +88,7 @@ class Tour:
         yield from self.mails()
         yield from self.failures()
         yield from self.debts()
+        yield from self.sync_centre()
         yield self.open("dashboard", "/")
         yield self.open("invoices in all states", "/invoices/")
         yield self.open("no such page", "/invoices/999999/")
@@ -350,6 +351,17 @@ class Tour:
         self.page.get_by_text("As Sage said on").wait_for()
         yield self.open("number register", "/numbers/")
         yield self.open("number register, none missing", "/numbers/?group=IMPORTED")
+
+    def sync_centre(self) -> Iterator[str]:
+        self.sandbox.set_books(year_end_lockdown_date="2027-12-31")
+        refused = self.queue(approved())
+        worker.work(refused.pk)
+        self.sandbox.set_books(year_end_lockdown_date="")
+        yield self.open("sync centre", "/sync/")
+        yield self.open("sync centre, successful", "/sync/?show=successful")
+        yield self.open("sync centre, nothing parked", "/sync/?show=parked")
+        yield self.open("what was sent and answered", f"/sync/pushes/{refused.pk}/")
+        yield self.open("daily digest", "/sync/digest/")
 
     def queue(self, invoice: Invoice) -> Push:
         return services.request_push(invoice_id=invoice.pk, actor=self.admin, now=timezone.now())

@@ -163,6 +163,13 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "property-new": (WRITE, but(WRITE, 422)),
     "property-edit": (WRITE, but(WRITE, 422)),
     "property-archive": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-centre": (READ, but(READ, 405)),
+    "sync-fix": (WRITE, but(WRITE, 405)),
+    "sync-mend": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-again": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-park": (but(WRITE, 405), but(WRITE, 302)),
+    "sync-push": (but(READ, 404), but(READ, 405)),
+    "sync-digest": (ADMIN, but(ADMIN, 422)),
     "connector": (ADMIN, but(ADMIN, 405)),
     "connector-authorise": (but(ADMIN, 405), but(ADMIN, 404)),
     "connector-user": (but(ADMIN, 405), but(ADMIN, 404)),
@@ -227,31 +234,34 @@ def begun(invoice: Invoice) -> BulkSend:
 @pytest.fixture
 def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
     """An address of that name at which there is something."""
-    site = Property.objects.create(name="Ivy Court")
-    rows: dict[str, int | str] = {
+    client, site, nobody = Client.objects.get(), Property.objects.create(name="Ivy Court"), UUID(int=1)
+    rows: dict[str, object] = {
         "invoice": invoice.pk,
-        "client": Client.objects.get().pk,
+        "client": client.pk,
         "item": item.pk,
         "property": site.pk,
+        "person": invoice.created_by_id,
         "send": begun(invoice).pk,
+        "import": 1,
+        "scratch": nobody,
+    }
+    others: dict[str, list[object]] = {
+        "client-sage": [client.uuid],
+        "item-sage": [item.uuid],
+        "password-set": ["nobody", "spent"],
+        "connector-account": ["sales"],
+        "incrementor-edit": ["INVOICES"],
+        "invoice-next": [nobody],
+        "invoice-next-undo": [nobody],
+        "sync-push": [1],
+        "import-new": ["clients"],
+        "import-template": ["clients"],
     }
 
     def path(name: str) -> str:
         subject, _, deed = name.partition("-")
-        if name in ("client-sage", "item-sage"):
-            return reverse(name, args=[Client.objects.get().uuid if subject == "client" else item.uuid])
-        if name == "password-set":
-            return reverse(name, args=["nobody", "spent"])
-        if name.startswith("person-") and deed not in ("list", "new"):
-            return reverse(name, args=[invoice.created_by_id])
-        if name in ("connector-account", "incrementor-edit"):
-            return reverse(name, args=["sales" if name == "connector-account" else "INVOICES"])
-        if subject == "scratch" or name in ("invoice-next", "invoice-next-undo"):
-            return reverse(name, args=[UUID(int=1)])
-        if subject == "import":
-            rows["import"] = "clients" if deed in ("new", "template") else 1
         takes_one = subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create", *LISTED)
-        return reverse(name, args=[rows[subject]] if takes_one else [])
+        return reverse(name, args=others.get(name) or ([rows[subject]] if takes_one else []))
 
     return path
 
