@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group as Role
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.test import override_settings
 from django.utils import timezone
 
 from connectors.models import Connection
@@ -35,6 +35,7 @@ from tests.books import Sandbox
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # sign-ins are not what is slow here
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True  # nothing needs to be gathered first
+TURNS = ((0, "installation"), (2, "walk"), (3, "browser"))  # those of no such kind come second
 CALLBACK = "http://127.0.0.1:8000/settings/connector/callback/"
 
 
@@ -45,13 +46,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A quick run leaves out, and counts, what other targets of `make` are for; whole installations go first."""
+    """A quick run leaves out, and counts, what other targets of `make` are for.
+
+    Whole installations go first; last go those that share a browser, the walks through all pages before the others.
+    """
     left_out = [marker for marker in ("thorough", "prove", "crash") if not os.environ.get(marker.upper())]
     later = [item for item in items if any(map(item.get_closest_marker, left_out))]
     if later:
         config.hook.pytest_deselected(items=later)
         items[:] = [item for item in items if item not in later]
-    items.sort(key=lambda item: item.get_closest_marker("installation") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return next((turn for turn, marker in TURNS if item.get_closest_marker(marker)), 1)
 
 
 def pytest_collection_finish() -> None:
@@ -60,14 +68,26 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture
-def gathered(settings: Any, tmp_path: Path) -> None:
-    """Static files named by hash and compressed, as `make run` and the image serve them."""
+@pytest.fixture(scope="session")
+def as_served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Static files named by hash and compressed, once for this worker, and the settings that serve them."""
     storage = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}
-    settings.STATIC_ROOT = tmp_path / "static"
-    settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = False
-    call_command("collectstatic", interactive=False, verbosity=0)
+    changed: dict[str, Any] = {
+        "STORAGES": {**settings.STORAGES, "staticfiles": storage},
+        "STATIC_ROOT": tmp_path_factory.mktemp("static"),
+        "WHITENOISE_USE_FINDERS": False,
+        "WHITENOISE_AUTOREFRESH": False,
+    }
+    with override_settings(**changed):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    return changed
+
+
+@pytest.fixture
+def gathered(as_served: dict[str, Any]) -> Iterator[None]:
+    """Static files as `make run` and the image serve them."""
+    with override_settings(**as_served):
+        yield
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def _set_environment(number: int) -> None:
         SITE_URL="http://127.0.0.1:8000",
         SUPPORT_EMAIL="help@reflow.example",
         CLOCK_DIVISOR="10",
+        NO_PROXY="127.0.0.1",  # nor is one looked for at each call
         SAGE_ACCOUNTING_AUTHORIZE_URL=f"{sandbox}/accounting/oauth2/auth/central",
         SAGE_ACCOUNTING_TOKEN_URL=f"{sandbox}/accounting/token",
         SAGE_ACCOUNTING_REVOKE_URL=f"{sandbox}/accounting/revoke",

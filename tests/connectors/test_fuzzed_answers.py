@@ -94,10 +94,9 @@ def sage_intacct() -> Case:
     made = {"ia::result": {"key": intacct.ROW["key"], "id": intacct.ROW["key"], "href": "/x"}, "ia::status": 201}
     read = {"ia::result": intacct.ROW, "ia::status": 200}
     good = {"ia::result": [made, read], "ia::meta": {"totalCount": 2, "totalSuccess": 2, "totalError": 0}}
-    refused = {
-        "ia::result": {"ia::error": {"code": "invalidRequest", "message": "no", "details": [{"message": "no"}] * 40}}
-    }
-    return Case(connector, intacct.INVOICE, good, str(intacct.ROW["key"]), (refused, refused["ia::result"]))
+    error = {"code": "invalidRequest", "message": "no", "details": [{"message": "no"}]}
+    refused = {"ia::result": {"ia::error": {**error, "details": error["details"] * 40}}}
+    return Case(connector, intacct.INVOICE, good, str(intacct.ROW["key"]), (refused, {"ia::error": error}))
 
 
 def mutated(good: Any, luck: random.Random) -> Any:

@@ -92,9 +92,9 @@ def crew(tmp_path: Path, transactional_db: None, broker: Redis) -> Iterator[Crew
     hired.dismiss()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium(django_db_setup: None) -> Iterator[Browser]:
-    """One browser for a module; a machine without Chromium skips these tests, but never CI."""
+    """One browser for this worker, whose last tests need it; without Chromium they are skipped, but never in CI."""
     path = find_chromium()
     if path is None:
         reason = "No Chromium was found: install one, or name it as CHROMIUM=/path/to/chromium."

@@ -38,7 +38,7 @@ from tests.conftest import CALLBACK
 from tests.journeys.conftest import NewPage
 from tests.journeys.examined import NARROW, WIDE, Examiner, served
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.walk, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 MOVING = {"waiting": Push.State.READY, "checking": Push.State.UNKNOWN, "sending": Push.State.SENDING}
 
 

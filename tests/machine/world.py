@@ -28,6 +28,11 @@ OPEN_ATTEMPTS = "SELECT push_id FROM invoices_pushattempt WHERE resolved_at IS N
 NUMBERS = "SELECT group_id, value, text, outcome, holder::text AS holder FROM incrementors_number"
 COUNTERS = "SELECT key, next_value FROM incrementors_group"
 INVOICES = "SELECT id, uuid::text AS uuid, number, status, origin, frozen IS NULL AS thawed FROM invoices_invoice"
+THERE = """
+SELECT 'push ' || state AS what FROM invoices_push UNION SELECT 'invoice ' || status FROM invoices_invoice
+UNION SELECT CASE state WHEN 'ACTIVE' THEN 'connection ACTIVE' ELSE 'connection at rest' END FROM connectors_connection
+UNION SELECT 'invoices enough' FROM invoices_invoice HAVING count(*) >= 6
+"""
 LEFT = ("SENDING", "UNKNOWN", "ATTENTION", "SENT")
 
 
@@ -44,6 +49,11 @@ def ask(query: str) -> list[dict[str, Any]]:
         cursor.execute(query)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def what_is_there() -> frozenset[str]:
+    """What the rules choose by, read once between two steps and not by each rule."""
+    return frozenset(row["what"] for row in ask(THERE))
 
 
 def connect(platform: str, now: datetime) -> tuple[Connection, Client, User]:
