@@ -22,15 +22,19 @@ from invoices.models import (
     DigestMail,
     DigestWish,
     Event,
+    Import,
+    ImportedRow,
     Invoice,
     InvoiceLine,
     InvoiceMail,
     Item,
+    PeriodRun,
     Property,
     Pull,
     Push,
     PushAttempt,
     PushBatch,
+    RaisedInvoice,
     Reminder,
     ReminderHold,
     ReminderSettings,
@@ -41,6 +45,7 @@ from invoices.models import (
     ViewChoice,
     Voiding,
 )
+from invoices.models.importing import LARGEST_FILE
 from invoices.models.scratch import LARGEST_SCRATCH
 from tests.conftest import draft_for
 from tests.invoices.conftest import remote_of
@@ -80,6 +85,27 @@ class Stage:
     def reminder(self, **changes: Any) -> Reminder:
         given = {"level": 1, "made_at": self.now, "left_out_by": self.staff}
         return Reminder.objects.create(invoice=self.invoice, **{**given, **changes})
+
+    def brought(self, **changes: Any) -> Import:
+        given = {"kind": "INVOICES", "size": 1, "uploaded_at": self.now, "uploaded_by": self.staff}
+        return Import.objects.create(**{**given, **changes})
+
+    def made(self, *keys: str, **changes: Any) -> None:
+        """What an import has made, each under a key of its own."""
+        job = self.brought()
+        for key in keys or ("A-1",):
+            ImportedRow.objects.create(**{"brought_by": job, "kind": "INVOICES", "key": key, **changes})
+
+    def client(self) -> Client:
+        return self.invoice.client
+
+    def item(self) -> Item:
+        return Item.objects.create(code="L", description="L", unit_price=1, tax_rate_id="ZERO")
+
+    def raised(self, **changes: Any) -> RaisedInvoice:
+        run = PeriodRun.objects.create(sources=[], begun_at=self.now, begun_by=self.staff)
+        given = {"source": self.invoice, "invoice": self.invoice, "issue_date": date(2026, 1, 1)}
+        return RaisedInvoice.objects.create(run=run, **{**given, "issue_day": 1, "due_day": 1, **changes})
 
     def another(self) -> Push:
         draft = draft_for(self.invoice.client)
@@ -315,6 +341,33 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "scratch_is_not_endless": [
         lambda s: Scratch.objects.create(person=s.staff, saved_at=s.now, fields={"notes": "x" * LARGEST_SCRATCH})
     ],
+    "import_is_not_endless": [lambda s: s.brought(size=LARGEST_FILE + 1)],
+    "import_was_confirmed_without_errors": [
+        lambda s: s.brought(state="IMPORTING"),
+        lambda s: s.brought(state="IMPORTING", confirmed_at=s.now, confirmed_by=s.staff, bad_rows=1),
+    ],
+    "import_ends_once": [
+        lambda s: s.brought(state="DONE", confirmed_at=s.now, confirmed_by=s.staff),
+        lambda s: s.brought(ended_at=s.now),
+    ],
+    "import_failed_says_why": [lambda s: s.brought(state="FAILED")],
+    "imported_row_is_made_once": [
+        lambda s: (s.made("A-1", invoice=s.invoice), s.made("A-1", invoice=s.another().invoice))
+    ],
+    "imported_row_made_one_thing": [
+        lambda s: s.made(),
+        lambda s: s.made(kind="ITEMS", invoice=s.invoice),
+        lambda s: s.made(invoice=s.invoice, client=s.client()),
+    ],
+    "invoices_importedrow_client_id": [lambda s: s.made("A", "B", kind="CLIENTS", client=s.client())],
+    "invoices_importedrow_item_id": [lambda s: s.made("A", "B", kind="ITEMS", item=s.item())],
+    "invoices_importedrow_invoice_id": [lambda s: s.made("A", "B", invoice=s.invoice)],
+    "period_run_undone_was_raised": [
+        lambda s: PeriodRun.objects.create(sources=[], begun_at=s.now, begun_by=s.staff, undone_at=s.now)
+    ],
+    "raised_once_for_a_period": [lambda s: (s.raised(), s.raised(invoice=s.another().invoice))],
+    "raised_days_are_of_a_month": [lambda s: s.raised(issue_day=32), lambda s: s.raised(due_day=0)],
+    "invoices_raisedinvoice_invoice_id": [lambda s: (s.raised(), s.raised(issue_date=date(2026, 2, 1)))],
     "voiding_has_a_reason": [lambda s: s.voiding(reason="")],
     "voiding_in_hand_has_a_lease": [lambda s: s.voiding(state="WORKING"), lambda s: s.voiding(lease_until=s.now)],
     "voiding_needs_attention_for_a_problem": [
