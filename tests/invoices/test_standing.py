@@ -51,6 +51,13 @@ TABLE: dict[str | None, tuple[str, str, str, bool, dict[str, str]]] = {
         {**dict.fromkeys(CONNECTIONS, CHECKING), "none": GONE, "other": GONE},
     ),
     "ATTENTION": ("ATTENTION", "Needs attention", "bad", False, dict.fromkeys(CONNECTIONS, "")),
+    "PARKED": (
+        "PARKED",
+        "Parked",
+        "warn",
+        False,
+        dict.fromkeys(CONNECTIONS, "It is not sent until somebody unparks it: "),
+    ),
     "SENT": ("SENT", "Sent", "good", False, dict.fromkeys(CONNECTIONS, "")),
 }
 
