@@ -7,6 +7,7 @@ copied with all the rest, and no longer names the database it lies in.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -36,23 +37,26 @@ BROKEN = "EXISTS (SELECT FROM connectors_connection WHERE state = 'RECONNECT')"
 
 def is_copy() -> bool:
     """Somebody put a dump back, or this server took over from another one, and nobody has said yet that it is live."""
-    return _ask(COPIED)[0]
+    return bool(_ask(COPIED)[0])
 
 
 def is_held() -> bool:
     """Nothing is sent, fetched or numbered: it is a copy, or was one and has not caught up with Sage yet."""
-    return _ask(f"{COPIED} OR {BEHIND}")[0]
+    return bool(_ask(f"{COPIED} OR {BEHIND}")[0])
 
 
-def troubles() -> tuple[bool, ...]:
-    """As every page asks, in one question: whether it is held, and whether Sage refuses our authorisation."""
-    return _ask(f"{COPIED} OR {BEHIND}", BROKEN)
+def troubles(*more: str) -> tuple[Any, ...]:
+    """As every page asks, in one question: whether it is held, and whether Sage refuses our authorisation.
+
+    And what `more` of our own constants ask, each a value in SQL.
+    """
+    return _ask(f"{COPIED} OR {BEHIND}", BROKEN, *more)
 
 
-def _ask(*conditions: str) -> tuple[bool, ...]:
+def _ask(*conditions: str) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(conditions)}")
-        found: tuple[bool, ...] = cursor.fetchone()
+        found: tuple[Any, ...] = cursor.fetchone()
         return found
 
 

@@ -103,7 +103,8 @@ def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]], heard
     except PlatformError as error:
         results = (error,) * len(ready)
     for position, ((claimed, _), result) in enumerate(zip(ready, results, strict=True)):
-        claimed.attempt.answer = heard[-1].part(position, len(ready)) if heard else ""
+        if heard:
+            claimed.attempt.http_status, claimed.attempt.answer = heard[-1].status, heard[-1].part(position, len(ready))
         if isinstance(result, Remote):
             record.sent(claimed, result, now=timezone.now())
         else:

@@ -56,6 +56,11 @@ class Group:
         return str(problem["meaning"] or problem["message"]) if problem else self.sample.get_cause_display()
 
     @property
+    def advice(self) -> str:
+        """What the meaning says after what is wrong."""
+        return self.meaning.partition(". ")[2]
+
+    @property
     def words(self) -> str:
         """Sage's own."""
         problem = next(iter(self.sample.problems), None)

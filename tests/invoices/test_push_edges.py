@@ -152,7 +152,7 @@ def test_a_rate_whose_link_is_gone_by_then_is_named_and_nothing_leaves(push: Pus
     carry(push)
     assert (push.state, push.cause, books.calls) == ("ATTENTION", "REJECTED", [])
     (problem,) = push.problems
-    assert (problem["fix"], problem["meaning"]) == ("TAX_RATES", "No tax rate of Sage's is chosen for: STANDARD.")
+    assert (problem["fix"], problem["meaning"]) == ("TAX_RATES", "No tax rate of Sage's is chosen for STANDARD.")
     assert push.attempts.get().document is None
 
 

@@ -67,6 +67,13 @@ TABLE: dict[str | None, tuple[str, str, str, bool, dict[str, str]]] = {
             "RECONNECT": f"{DEAD}It can be settled once an admin has authorised Reflow again.",
         },
     ),
+    "PARKED": (
+        "PARKED",
+        "Parked",
+        "warn",
+        False,
+        dict.fromkeys(CONNECTIONS, "It is not sent until somebody unparks it: "),
+    ),
     "SENT": ("SENT", "Sent", "good", False, dict.fromkeys(CONNECTIONS, "")),
 }
 
@@ -102,7 +109,7 @@ def test_an_invoice_that_is_void_after_it_was_sent_is_not_called_sent(state: str
         assert stands == standing(push, None, now=NOW)
 
 
-@pytest.mark.parametrize("state", ["READY", "SENDING", "UNKNOWN", "ATTENTION"])
+@pytest.mark.parametrize("state", ["READY", "SENDING", "UNKNOWN", "ATTENTION", "PARKED"])
 def test_in_a_restored_copy_whatever_is_open_waits_for_an_admin(state: str) -> None:
     for over in CONNECTIONS:
         assert (seen(state, over, held=True).reason, seen(state, over, held=True).brief) == (HELD, "restored copy")
