@@ -15,6 +15,7 @@ from connectors import epoch, lifecycle, links, oauth, tokens
 from connectors.interface import (
     Company,
     Connector,
+    DocumentKind,
     Entry,
     Fix,
     ItemBook,
@@ -54,8 +55,9 @@ def open_connector(
     push: str = "",
     may_leave: Callable[[], bool] = lambda: True,
     deadline: timedelta = DEADLINE,
+    kind: str = DocumentKind.INVOICE,
 ) -> Connector:
-    """The platform's side of a connection, with tokens that renew themselves.
+    """The platform's side of a connection, for one kind of document, with tokens that renew themselves.
 
     `push` marks its log lines; `may_leave` is asked before the first byte of what writes; `deadline` is of one call.
     """
@@ -69,6 +71,7 @@ def open_connector(
         push=push,
         may_leave=may_leave,
         answered=lambda: lifecycle.keep_contact(connection, now=timezone.now()),
+        kind=DocumentKind(kind),
     )
 
 

@@ -17,7 +17,7 @@ class Rival:
 
 def rivals(invoice: Invoice, push: Push) -> list[Rival]:
     """Every invoice in Sage with our number, read now. Raises PlatformError when Sage can't be asked."""
-    connector = open_connector(push.connection)
+    connector = open_connector(push.connection, kind=invoice.kind)
     client_id = _client_id(push)
     found = connector.find_number(invoice.number or "", client_id)
     whole = connector.read_invoices([remote.id for remote in found[:3]])
@@ -36,7 +36,7 @@ def _differences(invoice: Invoice, remote: RemoteInvoice, client_id: str) -> tup
         ("client", remote.client_id == client_id, remote.client_name or "another client"),
         ("date", remote.issue_date == invoice.issue_date, f"{remote.issue_date:%d %b %Y}"),
         ("lines", remote.lines in (None, lines), f"{remote.lines}, not {lines}"),
-        ("total", remote.total == invoice.total, f"{remote.total:,.2f}, not {invoice.total:,.2f}"),
+        ("total", remote.total == abs(invoice.total), f"{remote.total:,.2f}, not {abs(invoice.total):,.2f}"),
     )
     return tuple(f"{name}: {theirs}" for name, same, theirs in compared if not same)
 

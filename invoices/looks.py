@@ -39,7 +39,7 @@ def look(push_id: int, *, now: datetime) -> None:
     claimed = claim(push_id, now)
     if claimed is None:
         return
-    connector = connectors.open_connector(claimed.push.connection, push=str(push_id))
+    connector = connectors.open_connector(claimed.push.connection, push=str(push_id), kind=claimed.push.invoice.kind)
     try:
         invoice = documents.from_json(claimed.attempt.document or {})
         seen = sight(claimed, invoice, connector, since=claimed.attempt.started_at)

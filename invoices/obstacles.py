@@ -15,7 +15,18 @@ def obstacles(invoice: Invoice, connection: Connection | None) -> list[Refused]:
     found = obstacles_of_all(connection)
     if connection is None or connection.state in (Connection.State.CHOOSING, Connection.State.DISCONNECTING):
         return found
-    return [*found, *_taxes(invoice, connection), *_numbers(invoice, connection), *_dates(invoice, connection)]
+    if invoice.kind not in platform_of(connection).kinds:
+        label = platform_of(connection).label
+        return [
+            Refused(f"Reflow does not send {invoice.noun}s to {label} yet. Approve it, and enter it there by hand.")
+        ]
+    return [
+        *found,
+        *_credited(invoice, connection),
+        *_taxes(invoice, connection),
+        *_numbers(invoice, connection),
+        *_dates(invoice, connection),
+    ]
 
 
 def obstacles_of_all(connection: Connection | None) -> list[Refused]:
@@ -37,6 +48,17 @@ def _accounts(connection: Connection) -> Iterator[Refused]:
             "Sending creates line items in Sage, which needs the default purchase ledger account.",
             Fix.PURCHASE_ACCOUNT,
         )
+
+
+def _credited(invoice: Invoice, connection: Connection) -> Iterator[Refused]:
+    """A credit note goes where its invoice is, and only while that stands."""
+    credited = invoice.credits
+    if credited is None:
+        return
+    if credited.status == Invoice.Status.VOID:
+        yield Refused(f"{credited}, which it credits, is void.")
+    elif not credited.remotes.filter(connection=connection, gone_at=None).exists():
+        yield Refused(f"{credited}, which it credits, is not in the books of {connection.company_name}.")
 
 
 def _taxes(invoice: Invoice, connection: Connection) -> Iterator[Refused]:

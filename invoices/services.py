@@ -79,6 +79,8 @@ def _approve(invoice: Invoice, actor: User, now: datetime) -> None:
         raise Refused("A second person approves here: whoever raised an invoice asks somebody else to approve it.")
     if not invoice.lines.exists():
         raise Refused("An invoice without lines can't be approved.", Fix.INVOICE)
+    if invoice.credits_id and (credited := locked(invoice.credits_id)).status == Invoice.Status.VOID:
+        raise Refused(f"{credited} is void, so there is nothing of it to credit. Discard this draft.")
     invoice.status = Invoice.Status.APPROVED
     invoice.frozen = documents.freeze(invoice)
     invoice.approved_at, invoice.approved_by, invoice.asked_at = now, actor, None
@@ -168,9 +170,9 @@ def take_next_number(*, invoice_id: int, actor: User, now: datetime) -> Push:
     with transaction.atomic():
         invoice, push = _conflict(invoice_id)
         old = invoice.number
-        give_up_number(holder=invoice.uuid, reason="Sage has this number for another invoice.")
+        give_up_number(holder=invoice.uuid, reason=f"Sage has this number for another {invoice.noun}.")
         give_number(invoice, now=now)
-        note(invoice, f"{old} is taken in Sage; the invoice is now {invoice.number}.", actor, now)
+        note(invoice, f"{old} is taken in Sage; the {invoice.noun} is now {invoice.number}.", actor, now)
         return _queue(invoice, push.connection, push, actor, now)
 
 
@@ -185,9 +187,9 @@ def link_to_remote(*, invoice_id: int, remote: Remote, actor: User, now: datetim
         return push
 
 
-def next_number() -> str:
+def next_number(key: str = Group.INVOICES) -> str:
     """What the next free number would be; only a promise, as somebody else may be quicker."""
-    return next_free_text(key=Group.INVOICES, known_elsewhere=is_a_platform_number)
+    return next_free_text(key=key, known_elsewhere=is_a_platform_number)
 
 
 def _conflict(invoice_id: int) -> tuple[Invoice, Push]:

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from invoices import editing, linking, list_views, mail_views, push_views, registers, type_ahead, views, void_views
+from invoices import (
+    credit_views,
+    editing,
+    linking,
+    list_views,
+    mail_views,
+    push_views,
+    registers,
+    type_ahead,
+    views,
+    void_views,
+)
 
 urlpatterns = [
     path("invoices/", list_views.invoice_list, name="invoice-list"),
@@ -36,6 +47,7 @@ urlpatterns = [
     path("invoices/<int:pk>/void/", void_views.invoice_void, name="invoice-void"),
     path("invoices/<int:pk>/void/again/", void_views.invoice_void_again, name="invoice-void-again"),
     path("invoices/<int:pk>/void/stop/", void_views.invoice_void_stop, name="invoice-void-stop"),
+    path("invoices/<int:pk>/credit/", credit_views.invoice_credit, name="invoice-credit"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]

@@ -49,6 +49,7 @@ RULES: dict[str, str] = {
     "invoice-conflict": "invoices.send_invoice",
     "invoice-next-number": "invoices.send_invoice",
     "invoice-link": "invoices.send_invoice",
+    "invoice-credit": "invoices.add_invoice",
     "invoice-void": "invoices.approve_invoice",
     "invoice-void-again": "invoices.approve_invoice",
     "invoice-void-stop": "invoices.approve_invoice",
