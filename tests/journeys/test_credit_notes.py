@@ -182,9 +182,7 @@ def test_a_draft_of_it_that_is_deleted_in_sage_is_gone_here(
     assert (credit.status, credit.remotes.get().gone_at is not None) == ("VOID", True)
 
 
-def test_one_raised_in_sage_comes_in_and_is_taken_off(
-    connection: Connection, sandbox: Sandbox, reading: Any
-) -> None:
+def test_one_raised_in_sage_comes_in_and_is_taken_off(connection: Connection, sandbox: Sandbox, reading: Any) -> None:
     set_sync_settings(connection, {**connection.sync_settings, "direction": "BOTH"})
     connection.refresh_from_db()
     sandbox.by_hand(contact_name="Castle Hill", number="7", date="2026-11-03")
