@@ -16,7 +16,7 @@ from invoices import crediting
 from invoices.crediting import CreditDraft, CreditLine, Left
 from invoices.drafts import Refused
 from invoices.fields import AmountField, DateInput
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import Invoice
 from invoices.push_views import mend, person
 from invoices.standing import shown_number
 
@@ -37,29 +37,25 @@ class CreditForm(forms.ModelForm):
         help_texts = {"notes": "Printed on the credit note, and kept with it in Sage."}
 
 
-class CreditLineForm(forms.ModelForm):
+class CreditLineForm(forms.Form):
     """What is credited of one line; a quantity of 0, or none, leaves it out."""
 
-    class Meta:
-        model = InvoiceLine
-        fields = FIGURES
-        field_classes = dict.fromkeys(FIGURES, AmountField)
-        labels = {"unit_price": "Price", "discount_percent": "Discount %"}
+    quantity = AmountField(min_value=0, max_digits=10, decimal_places=2)
+    unit_price = AmountField(min_value=0, max_digits=14, decimal_places=2, label="Price")
+    discount_percent = AmountField(min_value=0, max_value=100, max_digits=5, decimal_places=2, label="Discount %")
 
     def __init__(self, *args: Any, left: Left, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.left = left
-        for name, field in self.fields.items():
-            field.localize = True
+        for field in self.fields.values():
+            field.localize, field.required = True, False
             field.widget = forms.TextInput(attrs={"inputmode": "decimal", "aria-label": field.label})
             field.widget.is_localized = True
-            field.required = False
-            field.validators = [one for one in field.validators if name != "quantity" or one.code != "min_value"]  # type: ignore[attr-defined]
+            field.error_messages |= {"min_value": "At least %(limit_value)s.", "max_value": "At most %(limit_value)s."}
+        self.fields["quantity"].widget.attrs["aria-label"] = "Quantity"
 
-    def clean_quantity(self) -> Any:
-        quantity = self.cleaned_data["quantity"] or 0
-        if quantity < 0:
-            raise forms.ValidationError("Give a quantity from 0 up; what is credited is not negative.")
+    def clean_quantity(self) -> Decimal:
+        quantity: Decimal = self.cleaned_data["quantity"] or Decimal(0)
         if quantity > self.left.line.quantity:
             raise forms.ValidationError(f"Only {self.left.line.quantity.normalize():f} was invoiced.")
         return quantity
