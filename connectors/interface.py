@@ -21,6 +21,7 @@ from connectors.records import (
     BookedLine,
     Changes,
     Company,
+    DocumentKind,
     Entry,
     NewClient,
     NewInvoice,
@@ -139,7 +140,10 @@ class ItemBook(Protocol):
 
 
 class Connector(Protocol):
-    """One company's books on one platform. `create_*` and `void_invoice` write; any may raise a PlatformError."""
+    """One company's books on one platform. `create_*` and `void_invoice` write; any may raise a PlatformError.
+
+    It is opened for one kind of document: "invoices" are credit notes where it was opened for those.
+    """
 
     platform: ClassVar[str]
     """Its key in the registry and in the database."""
@@ -153,6 +157,8 @@ class Connector(Protocol):
     """How the name of a user that programs sign in as is written, or "" where only a person can authorise."""
     revocation: ClassVar[str]
     """What else ends when our authorisation is revoked, in a sentence; "" where nothing does."""
+    kinds: ClassVar[frozenset[DocumentKind]]
+    """The kinds of document that it can be opened for; others are entered there by hand."""
     prefix_limit: ClassVar[int]
     """The longest prefix of a number of ours that it takes, in characters."""
     key_life: ClassVar[timedelta]
@@ -259,6 +265,7 @@ __all__ = [
     "Changes",
     "Company",
     "Connector",
+    "DocumentKind",
     "Entry",
     "Fix",
     "ItemBook",

@@ -8,6 +8,13 @@ from enum import StrEnum
 LARGEST = Decimal("999999999999.99")
 
 
+class DocumentKind(StrEnum):
+    """The kinds of document that go into a platform's books."""
+
+    INVOICE = "INVOICE"
+    CREDIT_NOTE = "CREDIT_NOTE"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
     """An organisation whose books we may be allowed into."""
@@ -94,7 +101,9 @@ class RemoteItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInvoice:
-    """An approved invoice with the platform's own ids in it, ready to be written into its books.
+    """An approved invoice or credit note with the platform's own ids in it, ready to be written into its books.
+
+    Amounts are positive in both; of a credit note, `original_date` is that of the invoice it credits.
 
     `reference` is our whole number: what the platform keeps as reference, and what a look-up goes by. `prefix` and
     `number` are the same number in its two parts, both empty where the platform numbers its invoices itself. Location,
@@ -118,10 +127,11 @@ class NewInvoice:
     department_id: str = ""
     term_id: str = ""
     tax_solution_id: str = ""
+    original_date: date | None = None
 
 
 class RemoteStatus(StrEnum):
-    """What an invoice is in the platform's books."""
+    """What an invoice is in the platform's books; a credit note is PAID once all of it is allocated or refunded."""
 
     DRAFT = "DRAFT"
     OPEN = "OPEN"
@@ -132,7 +142,9 @@ class RemoteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteInvoice:
-    """An invoice as the platform keeps it; `id` is its token, `number` is empty while it is a draft there.
+    """An invoice or credit note as the platform keeps it; `id` is its token, `number` is empty while it is a draft.
+
+    Its amounts are positive, as those that were sent.
 
     Where the platform said no more than the token, `is_read` is false: the number is still to be asked for.
     """

@@ -16,6 +16,7 @@ from connectors.heard import Said
 from connectors.interface import (
     Company,
     Connector,
+    DocumentKind,
     Entry,
     Fix,
     ItemBook,
@@ -56,8 +57,9 @@ def open_connector(
     may_leave: Callable[[], bool] = lambda: True,
     deadline: timedelta = DEADLINE,
     heard: Callable[[Said], None] = lambda said: None,
+    kind: str = DocumentKind.INVOICE,
 ) -> Connector:
-    """The platform's side of a connection, with tokens that renew themselves.
+    """The platform's side of a connection, for one kind of document, with tokens that renew themselves.
 
     `push` marks its log lines; `may_leave` is asked before the first byte of what writes; `deadline` is of one call;
     `heard` is told what each call that writes was answered.
@@ -73,6 +75,7 @@ def open_connector(
         may_leave=may_leave,
         answered=lambda: lifecycle.keep_contact(connection, now=timezone.now()),
         heard=heard,
+        kind=DocumentKind(kind),
     )
 
 

@@ -17,6 +17,7 @@ class Group(models.Model):
     """One sequence of numbers; its row is the lock that makes two of them impossible."""
 
     INVOICES = "INVOICES"
+    CREDIT_NOTES = "CREDIT_NOTES"
     IMPORTED = "IMPORTED"
 
     key = models.CharField(max_length=20, primary_key=True, editable=False)

@@ -12,6 +12,7 @@ from django.db.models.functions import Cast, Length, Substr, Upper
 from incrementors.models import Group, GroupChange, Number
 from incrementors.patterns import MAX_LENGTH, Pattern
 
+OWN_GROUPS = (Group.INVOICES, Group.CREDIT_NOTES)
 FARTHEST = 100_000  # numbers that a group can have given since a backup
 
 
@@ -48,7 +49,7 @@ def take_numbers(
 
     `known_elsewhere` tells which of some texts, in upper case, a platform has given. Raises NumberRefused.
     """
-    hold_numbers(key=key)
+    hold_numbers(key)
     given: list[Number] = []
     while len(given) < len(holders):
         counted = _count_many(key, len(holders) - len(given), now)
@@ -75,9 +76,9 @@ def _given_among(texts: Sequence[str]) -> set[str]:
     return {text.upper() for text in found.values_list("text", flat=True)}
 
 
-def hold_numbers(*, key: str) -> None:
-    """Keeps the group from giving numbers until the transaction ends, and waits for one that is just giving."""
-    Group.objects.select_for_update().get(pk=key)
+def hold_numbers(*keys: str) -> None:
+    """Keeps these groups from giving numbers until the transaction ends, and waits for one that is just giving."""
+    len(Group.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
 
 
 def _count(key: str, now: datetime) -> Number:
@@ -133,7 +134,7 @@ def skip_past(texts: Iterable[str], *, key: str, reason: str, now: datetime) -> 
     platform refuses it once the group gets there. Gives how many numbers were passed over.
     """
     with transaction.atomic():
-        hold_numbers(key=key)
+        hold_numbers(key)
         group = Group.objects.get(pk=key)
         values = filter(None, (group.pattern.value(text) for text in texts))
         highest = max((value for value in values if value < group.next_value + FARTHEST), default=0)

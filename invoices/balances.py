@@ -159,7 +159,7 @@ UNLESS_NOTHING = "HAVING sum(invoices) <> 0 OR sum(total) <> 0 OR sum(outstandin
 RECOUNT = f"""
     SELECT origin, CASE WHEN status = 'DRAFT' AND asked_at IS NOT NULL THEN 'ASKED' ELSE status END AS status, currency,
         date_trunc('month', issue_date)::date AS month,
-        CASE WHEN status IN ('APPROVED', 'SENT', 'PART_PAID') THEN due_date END AS due_date,
+        CASE WHEN status IN ('APPROVED', 'SENT', 'PART_PAID') AND kind = 'INVOICE' THEN due_date END AS due_date,
         1 AS invoices, total, outstanding
     FROM invoices_invoice
     UNION ALL

@@ -93,7 +93,7 @@ def _take(send_id: int) -> dict[int, BulkMember]:
 def _locked(members: Iterable[int]) -> dict[int, Invoice]:
     """Their invoices, locked as a click locks one; those that somebody has in hand are left for later."""
     rows = Invoice.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    found = rows.filter(pk__in=members).select_related("client", "site").prefetch_related("lines__item")
+    found = rows.filter(pk__in=members).select_related("client", "site", "credits").prefetch_related("lines__item")
     return {invoice.pk: invoice for invoice in found}
 
 

@@ -212,6 +212,9 @@ class Known:
         return _open(Check.NUMBER, "Not known beforehand: numbers given in Sage itself are not read.")
 
     def pennies(self, invoice: Invoice) -> Cell:
+        """A credit note's lines may be what is left of an invoice's, to the penny, which no percentage comes to."""
+        if invoice.is_credit_note:
+            return _well(Check.PENNIES, "It credits what its invoice says.")
         lines = self.lines.get(invoice.pk, [])
         sums = [
             line_sums(quantity=quantity, unit_price=price, discount_percent=discount, tax_percent=percentage)

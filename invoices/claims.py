@@ -113,7 +113,7 @@ def _is_old(batch: PushBatch, now: datetime) -> bool:
 def _followers(leader: Push, now: datetime) -> list[Push]:
     """Others that can go in the leader's call, when the leader can share it."""
     more = connectors.platform_of(leader.connection).batch_size - 1
-    able = _able_to_share(leader.connection, now)
+    able = _able_to_share(leader.connection, now).filter(invoice__kind=leader.invoice.kind)
     if not more or not able.filter(pk=leader.pk).exists():
         return []
     return list(able.exclude(pk=leader.pk).select_for_update(skip_locked=True, of=("self",))[:more])

@@ -79,7 +79,7 @@ def question(invoice: Invoice, push: Push) -> Question:
 
 def candidates(invoice: Invoice, push: Push) -> list[Candidate]:
     """What Sage may hold it as, read now. Raises PlatformError when Sage can't be asked."""
-    connector = open_connector(push.connection)
+    connector = open_connector(push.connection, kind=invoice.kind)
     found, sent = _found(invoice, push, connector), _sent(push)
     whole = {remote.id: remote for remote in connector.read_invoices([remote.id for remote in found[:MOST]])}
     return [
@@ -102,7 +102,7 @@ def candidate_by_id(invoice: Invoice, push: Push, remote_id: str) -> RemoteInvoi
 
 def found_in_sage(invoice: Invoice, push: Push) -> tuple[RemoteInvoice, ...]:
     """All that Sage may hold it as, however many. Raises PlatformError when Sage can't be asked."""
-    return _found(invoice, push, open_connector(push.connection))
+    return _found(invoice, push, open_connector(push.connection, kind=invoice.kind))
 
 
 def _found(invoice: Invoice, push: Push, connector: Connector) -> tuple[RemoteInvoice, ...]:
@@ -129,7 +129,7 @@ def _sides(invoice: Invoice, remote: RemoteInvoice, sent: NewInvoice | None) -> 
         ("Reference", remote.reference or "None", number),
         ("Number", remote.number or "None yet", number if we_number else "Sage's own"),
         ("Lines", their_lines, lines),
-        ("Total", f"{remote.total:,.2f}", f"{invoice.total:,.2f}"),
+        ("Total", f"{remote.total:,.2f}", f"{abs(invoice.total):,.2f}"),
     )
     told_otherwise = {"Client": not is_our_client, "Number": we_number and remote.number != number}
     return tuple(

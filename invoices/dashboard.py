@@ -126,9 +126,14 @@ def _last_months(today: date) -> list[date]:
 
 
 def _ages(today: date) -> dict[tuple[str, str], Tally]:
-    """What is outstanding of what was sent, by currency and by how late it is."""
+    """What is outstanding of what was sent, by currency and by how late it is; open credit is off what is not due."""
     late = [
-        When(due_date__gte=today - timedelta(days=days), then=Value(label)) for label, days in AGES if days is not None
+        When(due_date=None, then=Value(AGES[0][0])),
+        *(
+            When(due_date__gte=today - timedelta(days=days), then=Value(label))
+            for label, days in AGES
+            if days is not None
+        ),
     ]
     rows = (
         InvoiceTotal.objects.filter(status__in=AWAITING)

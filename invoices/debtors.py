@@ -73,19 +73,24 @@ def end_of(day: date) -> datetime:
 
 
 def of_age(as_of: date, age: int) -> Q:
-    """Those of the age at this place in AGES, as of that day."""
+    """Those of the age at this place in AGES, as of that day; what is credited is never late."""
     oldest, youngest = AGES[age][1], AGES[age - 1][1] if age else None
     due = Q()
     if oldest is not None:
         due &= Q(due_date__gte=as_of - timedelta(days=oldest))
     if youngest is not None:
         due &= Q(due_date__lt=as_of - timedelta(days=youngest))
-    return due
+    credited = Q(kind=Invoice.Kind.CREDIT_NOTE)
+    return due & ~credited if age else due | credited
 
 
-def age_of(due_date: date, as_of: date) -> int:
+def days_late(invoice: Invoice, as_of: date) -> int:
+    return 0 if invoice.is_credit_note else max(0, (as_of - invoice.due_date).days)
+
+
+def age_of(invoice: Invoice, as_of: date) -> int:
     """Its place in AGES."""
-    late = (as_of - due_date).days
+    late = days_late(invoice, as_of)
     return next(place for place, (_, days) in enumerate(AGES) if days is None or late <= days)
 
 

@@ -40,7 +40,8 @@ def freeze(invoice: Invoice) -> dict[str, Any]:
         "notes": _notes(invoice),
         "property": str(invoice.site_id or ""),
         "currency": invoice.currency,
-        **_amounts(invoice, "net", "tax", "total"),
+        **{name: str(abs(getattr(invoice, name))) for name in ("net", "tax", "total")},
+        **({"original_date": invoice.credits.issue_date.isoformat()} if invoice.credits else {}),
         "lines": [
             {
                 "description": line.description,
@@ -81,9 +82,11 @@ def _item(item: Item) -> dict[str, str]:
 
 def _notes(invoice: Invoice) -> str:
     """The platform's reference is our number, so the client's own reference goes first into the notes."""
-    first = f"Client's reference: {invoice.reference}" if invoice.reference else ""
+    credited, first = "", f"Client's reference: {invoice.reference}" if invoice.reference else ""
+    if invoice.credits:
+        credited = f"Credits {invoice.credits} of {invoice.credits.issue_date.day} {invoice.credits.issue_date:%B %Y}"
     place = f"Property: {invoice.site.name}" if invoice.site else ""
-    return "\n".join(text for text in (first, place, invoice.notes) if text)
+    return "\n".join(text for text in (credited, first, place, invoice.notes) if text)
 
 
 def _amounts(row: object, *names: str) -> dict[str, str]:
@@ -135,6 +138,7 @@ def compose(frozen: Mapping[str, Any], *, number: str, prefix: str, codes: Codes
         department_id=codes.department_id,
         term_id=options.term_id,
         tax_solution_id=options.tax_solution_id,
+        original_date=date.fromisoformat(frozen["original_date"]) if "original_date" in frozen else None,
     )
 
 
@@ -158,7 +162,8 @@ def _line(line: Mapping[str, Any], codes: Codes) -> NewLine:
 
 def to_json(invoice: NewInvoice) -> dict[str, Any]:
     """What an attempt keeps, so that the same key is only ever sent with the same document."""
-    plain = {name: _plain(getattr(invoice, name)) for name in NewInvoice.__slots__ if name != "lines"}
+    given = {name: getattr(invoice, name) for name in NewInvoice.__slots__ if name != "lines"}
+    plain = {name: _plain(value) for name, value in given.items() if value is not None}
     lines = [{name: _plain(getattr(line, name)) for name in NewLine.__slots__} for line in invoice.lines]
     return {**plain, "lines": lines}
 
@@ -172,7 +177,7 @@ def _plain(value: object) -> object:
 def from_json(document: Mapping[str, Any]) -> NewInvoice:
     """The same document again, as it was first sent."""
     amounts = ("net", "tax", "total", "quantity", "unit_price", "discount")
-    dates = ("issue_date", "due_date")
+    dates = ("issue_date", "due_date", "original_date")
 
     def parsed(fields: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -26,7 +26,7 @@ from invoices.models import (
     RemoteInvoice,
     TaxRate,
 )
-from invoices.totals import invoice_sums
+from invoices.totals import Sums, invoice_sums
 
 CHUNK = 1000  # rows of one statement
 
@@ -76,7 +76,7 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: 
     """
     with transaction.atomic():
         invoice = Invoice(created_by=actor, created_at=now, currency=Company.ours().currency)
-        _fill(invoice, draft)
+        fill(invoice, draft)
         note(invoice, "Created.", actor, now)
         scratches.forget(actor, invoice=None, key=scratch)
         give_number(invoice, now=now)
@@ -86,9 +86,14 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: 
 def give_number(invoice: Invoice, *, now: datetime) -> None:
     """The next free number; the last thing in its transaction. Raises NumberRefused, as in a restored copy."""
     _must_be_live()
-    number = take_number(key=Group.INVOICES, holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
+    number = take_number(key=group_of(invoice), holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
     invoice.number, invoice.number_prefix = number.text, number.prefix
     invoice.save(update_fields=["number", "number_prefix"])
+
+
+def group_of(invoice: Invoice) -> str:
+    """The key of the group that it gets its number from."""
+    return Group.CREDIT_NOTES if invoice.is_credit_note else Group.INVOICES
 
 
 def create_invoices(
@@ -147,7 +152,7 @@ def update_invoice(*, invoice_id: int, version: int, draft: InvoiceDraft, actor:
         invoice.version += 1
         before = invoice.total
         invoice.lines.all().delete()
-        _fill(invoice, draft)
+        fill(invoice, draft)
         total = f"{before:,.2f}" if before == invoice.total else f"{before:,.2f} → {invoice.total:,.2f}"
         note(invoice, f"Edited: {len(draft.lines)} line{'s' * (len(draft.lines) > 1)}, total {total}.", actor, now)
         scratches.forget(actor, invoice=invoice, key=None)
@@ -173,18 +178,31 @@ def draft_of(invoice: Invoice) -> InvoiceDraft:
     return InvoiceDraft(**{name: getattr(invoice, name) for name in names}, lines=lines)
 
 
-def _fill(invoice: Invoice, draft: InvoiceDraft) -> None:
-    """Puts what a person gave on the invoice and saves it with its lines."""
-    lines = _put(invoice, draft)
+def fill(invoice: Invoice, draft: InvoiceDraft, lines: Sequence[InvoiceLine] | None = None) -> None:
+    """Puts what a person gave on the invoice and saves it with its lines, these where they are counted already."""
+    put = _put(invoice, draft, lines)
     invoice.save()
-    InvoiceLine.objects.bulk_create(lines)
+    InvoiceLine.objects.bulk_create(put)
 
 
-def _put(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:
+def _put(invoice: Invoice, draft: InvoiceDraft, counted: Sequence[InvoiceLine] | None = None) -> Sequence[InvoiceLine]:
     """Puts what a person gave on the invoice and counts its sums; its lines are still to be saved, after it."""
+    lines = _lines(draft) if counted is None else counted
+    for line in lines:
+        line.invoice = invoice
+    sums = invoice_sums(Sums(discount=line.discount, net=line.net, tax=line.tax) for line in lines)
+    invoice.client, invoice.site = draft.client, draft.site
+    invoice.issue_date, invoice.due_date = draft.issue_date, draft.due_date
+    invoice.reference, invoice.notes = draft.reference, draft.notes
+    invoice.net, invoice.tax, invoice.total = (each * invoice.sign for each in (sums.net, sums.tax, sums.total))
+    invoice.outstanding = invoice.total
+    return lines
+
+
+def _lines(draft: InvoiceDraft) -> list[InvoiceLine]:
+    """As a person gave them, each counted."""
     lines = [
         InvoiceLine(
-            invoice=invoice,
             position=position,
             item=line.item,
             description=line.description,
@@ -196,12 +214,8 @@ def _put(invoice: Invoice, draft: InvoiceDraft) -> list[InvoiceLine]:
         )
         for position, line in enumerate(draft.lines, start=1)
     ]
-    sums = invoice_sums(line.count() for line in lines)
-    invoice.client, invoice.site = draft.client, draft.site
-    invoice.issue_date, invoice.due_date = draft.issue_date, draft.due_date
-    invoice.reference, invoice.notes = draft.reference, draft.notes
-    invoice.net, invoice.tax, invoice.total = sums.net, sums.tax, sums.total
-    invoice.outstanding = sums.total
+    for line in lines:
+        line.count()
     return lines
 
 
@@ -238,7 +252,9 @@ def locked(invoice_id: int) -> Invoice:
 def must_be(invoice: Invoice, status: str, done: str) -> None:
     if invoice.status != status:
         wanted = "a draft" if status == Invoice.Status.DRAFT else "an approved"
-        raise Refused(f"Only {wanted} invoice can be {done}; this one is {invoice.get_status_display().lower()}.")
+        raise Refused(
+            f"Only {wanted} {invoice.noun} can be {done}; this one is {invoice.get_status_display().lower()}."
+        )
 
 
 def note(invoice: Invoice, text: str, actor: User, now: datetime) -> None:

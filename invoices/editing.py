@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from incrementors.services import NumberRefused
 from invoices import scratches, services
+from invoices.credit_views import credit_edit
 from invoices.differences import Difference, differences
 from invoices.drafts import draft_of
 from invoices.fields import AN_ID
@@ -49,6 +50,8 @@ def invoice_edit(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "GET" and invoice.status != Invoice.Status.DRAFT:
         messages.info(request, "Only a draft can be changed.")
         return redirect("invoice-detail", pk)
+    if invoice.is_credit_note:
+        return credit_edit(request, invoice)
     key, scratch = _scratch(request, invoice)
     form, lines = _forms(request, invoice, scratch)
     difference = None

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import QuerySet
 from django.utils.timezone import localtime
@@ -29,7 +30,7 @@ COLUMNS = (
         "Total",
         "Outstanding",
     ),
-    *("Currency", "Status", "Origin", "Sage state", "Sent to Sage", "Sage token"),
+    *("Currency", "Status", "Origin", "Sage state", "Sent to Sage", "Sage token", "Kind"),
 )
 
 
@@ -64,7 +65,7 @@ def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tu
         invoice.site.name if invoice.site else "",
         invoice.reference,
         invoice.issue_date.isoformat(),
-        invoice.due_date.isoformat(),
+        "" if invoice.is_credit_note else invoice.due_date.isoformat(),
         *(invoice.net, invoice.tax, invoice.total),
         invoice.outstanding if invoice.status in AWAITING else "",
         invoice.currency,
@@ -73,10 +74,11 @@ def _cells(invoice: Invoice, connection: Connection | None, now: datetime) -> tu
         standing_of(invoice, push, connection, now=now).label,
         f"{localtime(push.sent_at):%Y-%m-%d %H:%M}" if push and push.sent_at else "",
         remote.remote_id if remote else "",
+        invoice.get_kind_display(),
     )
 
 
 def safe(cell: object) -> str:
-    """Text that begins as a formula does is marked as text (OWASP, "CSV Injection")."""
+    """Text that begins as a formula does is marked as text (OWASP, "CSV Injection"); an amount below zero is none."""
     text = str(cell)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA) and not isinstance(cell, Decimal) else text

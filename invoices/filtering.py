@@ -19,6 +19,7 @@ STATUSES = {
     **{"DRAFT": "Draft", "ASKED": "To approve", "APPROVED": "Approved", "AWAITING": "Awaiting payment"},
     **{"SENT": "Sent", "PART_PAID": "Part paid", "PAID": "Paid", "VOID": "Void"},
 }
+KINDS = {"INVOICE": "Invoices", "CREDIT_NOTE": "Credit notes"}
 SAGE = {
     **{"NOT_SENT": "Not sent", "MOVING": "On its way", "ATTENTION": "Needs attention"},
     **{"PARKED": "Parked", "SENT": "Sent"},
@@ -41,6 +42,7 @@ NOT_SAID = ("", None, False, NEWEST)  # what an address leaves out, as the list 
 class FilterForm(forms.Form):
     """The panel of filters; what is typed into an address by hand and makes no sense is left out."""
 
+    kind = forms.ChoiceField(choices=[("", "Any"), *KINDS.items()], required=False)
     status = forms.ChoiceField(choices=[("", "Any"), *STATUSES.items()], required=False)
     sage = forms.ChoiceField(choices=[("", "Any"), *SAGE.items()], required=False, label="Sage state")
     origin = forms.ChoiceField(choices=[("", "Any"), *Invoice.Origin.choices], required=False)
@@ -61,6 +63,7 @@ class Asked:
     """What the list is asked for; nothing of it is every invoice, the newest first."""
 
     q: str = ""
+    kind: str = ""
     status: str = ""
     sage: str = ""
     origin: str = ""
@@ -85,6 +88,7 @@ class Asked:
         """Each filter in words, with the address of the list without it."""
         words = {
             "q": f"“{self.q}”",
+            "kind": KINDS.get(self.kind, ""),
             "status": STATUSES.get(self.status, ""),
             "sage": f"Sage: {SAGE.get(self.sage, '')}",
             "origin": Invoice.Origin(self.origin).label if self.origin else "",
@@ -136,10 +140,11 @@ def _plain(asked: Asked, today: date) -> Q:
         chosen &= Q(status=Invoice.Status.DRAFT, asked_at__isnull=False)
     elif asked.status:
         chosen &= Q(status__in=AWAITING)
-    same: dict[str, Any] = {"origin": asked.origin, "currency": asked.currency}
+    same: dict[str, Any] = {"kind": asked.kind, "origin": asked.origin, "currency": asked.currency}
     same |= {"issue_date__gte": asked.since, "issue_date__lte": asked.until}
     chosen &= Q(**{name: value for name, value in same.items() if value})
-    return chosen & Q(status__in=AWAITING, due_date__lt=today) if asked.overdue else chosen
+    late = Q(status__in=AWAITING, due_date__lt=today, kind=Invoice.Kind.INVOICE)
+    return chosen & late if asked.overdue else chosen
 
 
 def latest(connection: Connection | None, states: Collection[str]) -> QuerySet[Push]:

@@ -17,11 +17,12 @@ from django.db.models.functions import Upper
 from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, RemoteStatus
 from connectors.models import Connection, RemoteLink
 from incrementors.models import Group
-from incrementors.services import hold_numbers, take_numbers
+from incrementors.services import OWN_GROUPS, hold_numbers, take_numbers
 from invoices.drafts import platform_numbers
 from invoices.models import Client, Event, Invoice, InvoiceLine, Push, PushAttempt, Voiding
 from invoices.models import RemoteInvoice as Row
 
+INVOICE = Invoice.Kind.INVOICE
 STATUS = {
     RemoteStatus.DRAFT: Invoice.Status.SENT,
     RemoteStatus.OPEN: Invoice.Status.SENT,
@@ -30,11 +31,12 @@ STATUS = {
     RemoteStatus.VOID: Invoice.Status.VOID,
 }
 HAPPENED = {
-    Invoice.Status.SENT: "No longer paid in Sage: {due} is outstanding.",
-    Invoice.Status.PART_PAID: "Part paid in Sage: {due} is outstanding.",
-    Invoice.Status.PAID: "Paid in Sage.",
+    Invoice.Status.SENT: "No longer {paid} in Sage: {due} is {left}.",
+    Invoice.Status.PART_PAID: "Part {paid} in Sage: {due} is {left}.",
+    Invoice.Status.PAID: "{paid} in Sage.",
     Invoice.Status.VOID: "Voided in Sage.",
 }
+WORDS: dict[str, tuple[str, str]] = {INVOICE: ("paid", "outstanding"), Invoice.Kind.CREDIT_NOTE: ("allocated", "open")}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,8 +81,8 @@ ROW_FIELDS = [
 ]
 
 
-def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime) -> Brought:
-    """A page of changes: what is linked follows, what is not is imported where the connection says so."""
+def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime, kind: str = INVOICE) -> Brought:
+    """A page of changes of one kind: what is linked follows, what is not is imported where the connection says so."""
     options, kept = connection.options, Kept(now)
     page = list({booked.document_id or booked.invoice.id: booked for booked in page}.values())  # the latest of each
     under_way = _under_way(connection, page)  # asked first: a push that ends between the two is then a row we know
@@ -96,7 +98,7 @@ def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime
     kept.leave_to_voidings()
     _settle_numbers(kept.rows)
     kept.write()
-    _import(connection, strangers, now)
+    _import(connection, strangers, kind, now)
     return Brought(imported=len(strangers), updated=len(kept.rows))
 
 
@@ -154,10 +156,12 @@ def follow_status(row: Row, theirs: RemoteInvoice, kept: Kept) -> None:
         kept.note(invoice, f"Sage's number is {theirs.number}.")
         row.number = theirs.number
     status = STATUS[theirs.status]
-    due = theirs.outstanding if theirs.outstanding is not None else invoice.outstanding
+    due = theirs.outstanding * invoice.sign if theirs.outstanding is not None else invoice.outstanding
     invoice.outstanding = Decimal(0) if status == Invoice.Status.VOID else due
     if status != invoice.status:
-        kept.note(invoice, HAPPENED[status].format(due=f"{invoice.outstanding:,.2f} {invoice.currency}"))
+        due_text, (paid, left) = f"{invoice.outstanding * invoice.sign:,.2f} {invoice.currency}", WORDS[invoice.kind]
+        text = HAPPENED[status].format(due=due_text, paid=paid, left=left)
+        kept.note(invoice, text[0].upper() + text[1:])
         invoice.status = status
 
 
@@ -184,7 +188,8 @@ def _mirror(invoice: Invoice, booked: BookedInvoice) -> None:
 def _put(invoice: Invoice, booked: BookedInvoice) -> None:
     invoice.issue_date, invoice.due_date = booked.invoice.issue_date, booked.due_date
     invoice.reference, invoice.currency = booked.invoice.reference[:50], booked.currency
-    invoice.net, invoice.tax, invoice.total = booked.net, booked.tax, booked.net + booked.tax
+    invoice.net, invoice.tax = booked.net * invoice.sign, booked.tax * invoice.sign
+    invoice.total = invoice.net + invoice.tax
 
 
 def _lines(invoice: Invoice, lines: Iterable[BookedLine]) -> list[InvoiceLine]:
@@ -205,13 +210,13 @@ def _lines(invoice: Invoice, lines: Iterable[BookedLine]) -> list[InvoiceLine]:
     ]
 
 
-def _import(connection: Connection, strangers: Sequence[BookedInvoice], now: datetime) -> None:
-    """Invoices raised over there, each with a client and a number of ours; the numbers are taken last."""
+def _import(connection: Connection, strangers: Sequence[BookedInvoice], kind: str, now: datetime) -> None:
+    """Documents raised over there, each with a client and a number of ours; the numbers are taken last."""
     if not strangers:
         return
     clients = _clients(connection, strangers, now)
-    invoices = [_invoice(booked, clients[booked.invoice.client_id], now) for booked in strangers]
-    hold_numbers(key=Group.INVOICES)  # an invoice just being created may be given a number that comes in here
+    invoices = [_invoice(booked, clients[booked.invoice.client_id], kind, now) for booked in strangers]
+    hold_numbers(*OWN_GROUPS)  # an invoice just being created may be given a number that comes in here
     holders = [invoice.uuid for invoice in invoices]
     numbers = take_numbers(key=Group.IMPORTED, holders=holders, now=now, known_elsewhere=platform_numbers)
     for invoice, number in zip(invoices, numbers, strict=True):
@@ -226,16 +231,18 @@ def _import(connection: Connection, strangers: Sequence[BookedInvoice], now: dat
     Event.objects.bulk_create([Event(invoice=one, happened_at=now, actor=None, text=text[:300]) for one in invoices])
 
 
-def _invoice(booked: BookedInvoice, client_id: int, now: datetime) -> Invoice:
+def _invoice(booked: BookedInvoice, client_id: int, kind: str, now: datetime) -> Invoice:
     invoice = Invoice(
         uuid=uuid.uuid4(),
+        kind=kind,
         origin=Invoice.Origin.IMPORTED,
         status=STATUS[booked.invoice.status],
         client_id=client_id,
         created_at=now,
     )
     _put(invoice, booked)
-    due = booked.invoice.outstanding if booked.invoice.outstanding is not None else invoice.total
+    due = booked.invoice.outstanding
+    due = invoice.total if due is None else due * invoice.sign
     invoice.outstanding = Decimal(0) if invoice.status == Invoice.Status.VOID else due
     return invoice
 
@@ -285,7 +292,7 @@ def _client_named(name: str, links: object) -> Client:
 def _settle_numbers(rows: Sequence[Row]) -> None:
     """Rows whose number has come or changed show it only where nobody else does."""
     if any(row.number and not row.is_draft for row in rows):
-        hold_numbers(key=Group.INVOICES)
+        hold_numbers(*OWN_GROUPS)
         _show_once(rows)
 
 

@@ -111,7 +111,7 @@ def _row(invoice: Invoice, connection: Connection | None, chooser: Chooser, toda
         stands=standing_of(invoice, push, connection, now=timezone.now(), held=held),
         number=shown_number(invoice, connection),
         is_owed=awaited,
-        days_overdue=max(0, (today - invoice.due_date).days) if awaited else 0,
+        days_overdue=max(0, (today - invoice.due_date).days) if awaited and not invoice.is_credit_note else 0,
         why_not_approve=chooser.why_not_approve(invoice),
         why_not_send=chooser.why_not_send(invoice),
     )

@@ -50,7 +50,8 @@ def look(push_id: int, *, now: datetime) -> None:
     left = {claimed.push.pk: _sought(claimed) for claimed in claim(push_id, now)}
     if not left:
         return
-    connector = connectors.open_connector(left[push_id].claimed.push.connection, push=str(push_id))
+    push = left[push_id].claimed.push
+    connector = connectors.open_connector(push.connection, push=str(push_id), kind=push.invoice.kind)
     try:
         for one, seen in sight([*left.values()], connector):
             del left[one.claimed.push.pk]
@@ -161,14 +162,14 @@ def _holders_of_its_number(claimed: Claim, invoice: NewInvoice, connector: Conne
 def claim(push_id: int, now: datetime) -> list[Claim]:
     """One looker at a time: the time to look is moved on, so that another one comes only if this one dies.
 
-    This push and others that are due with it; none where this one is not.
+    This push and others of its kind that are due with it; none where this one is not.
     """
-    due = Push.objects.to_look_up(now).select_related("connection").order_by("due_at", "pk")
+    due = Push.objects.to_look_up(now).select_related("connection", "invoice").order_by("due_at", "pk")
     with transaction.atomic():
         named = due.filter(pk=push_id).select_for_update(skip_locked=True, of=("self",)).first()
         if named is None:
             return []
-        others = due.filter(connection=named.connection).exclude(pk=push_id)
+        others = due.filter(connection=named.connection, invoice__kind=named.invoice.kind).exclude(pk=push_id)
         hand = [named, *others.select_for_update(skip_locked=True, of=("self",))[: TOGETHER - 1]]
         due_at = now + LEASE * patience(len(hand))
         return [taken for push in hand if (taken := _take(push, due_at))]

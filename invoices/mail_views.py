@@ -129,10 +129,16 @@ def _prefilled(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         "company": company,
         "sender": person(request),
         "owed": paper.amount(invoice.outstanding, invoice.currency),
-        "total": paper.amount(invoice.total, invoice.currency),
+        "total": paper.amount(invoice.total * invoice.sign, invoice.currency),
+        "credited": shown_number(invoice.credits, live_connection()) if invoice.credits else "",
     }
     body = render_to_string("invoices/mail_body.txt", about).strip()
-    return {**key, "to": invoice.client.email, "subject": f"Invoice {number} from {company.name}", "message": body}
+    return {
+        **key,
+        "to": invoice.client.email,
+        "subject": f"{invoice.get_kind_display()} {number} from {company.name}",
+        "message": body,
+    }
 
 
 @require_safe
@@ -146,4 +152,4 @@ def invoice_mails(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _found(pk: int) -> Invoice:
-    return get_object_or_404(Invoice.objects.select_related("client", "site"), pk=pk)
+    return get_object_or_404(Invoice.objects.select_related("client", "site", "credits"), pk=pk)

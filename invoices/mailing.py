@@ -95,7 +95,7 @@ def _claim(mail_id: int, now: datetime) -> InvoiceMail | None:
     """Takes it under a lease; its tries are the fence."""
     with transaction.atomic():
         due = InvoiceMail.objects.filter(pk=mail_id, state=State.WAITING, due_at__lte=now)
-        rows = due.select_related("invoice__client", "invoice__site", "client", "requested_by")
+        rows = due.select_related("invoice__client", "invoice__site", "invoice__credits", "client", "requested_by")
         mail = rows.select_for_update(skip_locked=True, of=("self",)).first()
         if mail:
             mail.state, mail.tries, mail.lease_until = State.SENDING, mail.tries + 1, now + LEASE

@@ -55,7 +55,7 @@ def _chunks(pushes: PushQuerySet, outcome: Outcome) -> Iterator[list[tuple[int, 
 def _locked(pushes: PushQuerySet, ids: Sequence[tuple[int, int]]) -> list[Push]:
     """Those that are still so, each with its invoice whole; the invoices are locked first, as a click does."""
     lines = Prefetch("lines", InvoiceLine.objects.select_related("item"))
-    rows = Invoice.objects.select_for_update(of=("self",), no_key=True).select_related("client", "site")
+    rows = Invoice.objects.select_for_update(of=("self",), no_key=True).select_related("client", "site", "credits")
     found = rows.filter(pk__in=[invoice_id for _, invoice_id in ids]).order_by("pk").prefetch_related(lines)
     invoices = {invoice.pk: invoice for invoice in found}
     locked = pushes.select_for_update(of=("self",)).filter(pk__in=[pk for pk, _ in ids]).order_by("pk")

@@ -102,6 +102,8 @@ def _why_not(source: Invoice) -> str:
     """Why no next one can be raised from it; "" where one can."""
     if source.is_imported:
         return "It was raised in Sage."
+    if source.is_credit_note:
+        return "It is a credit note."
     if source.status == Invoice.Status.VOID:
         return "It is void."
     archived = [str(row) for row in (source.client, source.site) if row and row.archived_at]

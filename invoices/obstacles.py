@@ -89,7 +89,11 @@ def _is_chosen(connection: Connection) -> bool:
 
 
 def of_one(invoice: Invoice, ground: Ground) -> Iterator[Obstacle]:
-    """What keeps this very one from being sent."""
+    """What keeps this very one from being sent; of a kind that the platform does not take, nothing else matters."""
+    if found := list(_kind(invoice, ground.connection)):
+        yield from found
+        return
+    yield from _credited(invoice, ground.connection)
     yield from _taxes(invoice, ground)
     yield from _numbers(invoice, ground.connection)
     yield from _dates(invoice, ground.connection)
@@ -106,6 +110,25 @@ def _accounts(connection: Connection) -> Iterator[Obstacle]:
                 Fix.PURCHASE_ACCOUNT,
             ),
         )
+
+
+def _kind(invoice: Invoice, connection: Connection) -> Iterator[Obstacle]:
+    label = platform_of(connection).label
+    if invoice.kind not in platform_of(connection).kinds:
+        text = f"Reflow does not send {invoice.noun}s to {label} yet. Approve it, and enter it there by hand."
+        yield Check.INVOICE, Refused(text)
+
+
+def _credited(invoice: Invoice, connection: Connection) -> Iterator[Obstacle]:
+    """A credit note goes where its invoice is, and only while that stands."""
+    credited = invoice.credits
+    if credited is None:
+        return
+    if credited.status == Invoice.Status.VOID:
+        yield Check.INVOICE, Refused(f"{credited}, which it credits, is void.")
+    elif not credited.remotes.filter(connection=connection, gone_at=None).exists():
+        text = f"{credited}, which it credits, is not in the books of {connection.company_name}."
+        yield Check.INVOICE, Refused(text)
 
 
 def _taxes(invoice: Invoice, ground: Ground) -> Iterator[Obstacle]:

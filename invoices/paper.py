@@ -28,13 +28,21 @@ FOLDER = settings.BASE_DIR / "templates" / "paper"
 SIGNS = {"GBP": "£", "EUR": "€"}
 HOME = "GB"  # a client there needs no country in the address
 STAMPS = {"DRAFT": "Draft", "VOID": "Void"}
-STATES = {"DRAFT": "Draft: not for payment", "VOID": "Void: nothing is to be paid", "PAID": "Paid in full"}
+STATES: dict[str, dict[str, str]] = {
+    Invoice.Kind.INVOICE: {
+        "DRAFT": "Draft: not for payment",
+        "VOID": "Void: nothing is to be paid",
+        "PAID": "Paid in full",
+    },
+    Invoice.Kind.CREDIT_NOTE: {"DRAFT": "Draft: nothing is credited yet", "VOID": "Void: nothing is credited"},
+}
 
 
 def pdf(invoice: Invoice, connection: Connection | None) -> bytes:
     """The invoice as it stands now, typeset."""
     company = Company.ours()
-    return print_out("invoice.typ", data(invoice, company, shown_number(invoice, connection)), company)
+    credited = shown_number(invoice.credits, connection) if invoice.credits else ""
+    return print_out("invoice.typ", data(invoice, company, shown_number(invoice, connection), credited), company)
 
 
 def print_out(template: str, said: dict[str, Any], company: Company) -> bytes:
@@ -69,23 +77,24 @@ def _fonts() -> typst.Fonts:
 
 
 def file_name(invoice: Invoice, number: str) -> str:
-    kind = "Draft invoice" if invoice.status == Invoice.Status.DRAFT else "Invoice"
+    kind = f"Draft {invoice.noun}" if invoice.status == Invoice.Status.DRAFT else invoice.get_kind_display()
     return re.sub(r"[^\w .,&()+-]", "-", f"{kind} {number} - {Company.ours().name}") + ".pdf"
 
 
-def data(invoice: Invoice, company: Company, number: str) -> dict[str, Any]:
-    """All that the template says, in words and formatted figures."""
+def data(invoice: Invoice, company: Company, number: str, credited: str = "") -> dict[str, Any]:
+    """All that the template says, in words and formatted figures; `credited` is the number of what it credits."""
     lines = list(invoice.lines.select_related("tax_rate"))
     client = frozen_client(invoice.frozen)[1] if invoice.frozen else client_of(invoice.client)
     is_owed = invoice.outstanding > 0 and invoice.status != Invoice.Status.VOID
     return {
-        "title": f"Invoice {number}",
+        "title": f"{invoice.get_kind_display()} {number}",
+        "kind": invoice.get_kind_display(),
         "number": number,
         "stamp": STAMPS.get(invoice.status, ""),
-        "state": STATES.get(invoice.status, ""),
+        "state": STATES[invoice.kind].get(invoice.status, ""),
         "company": {"name": company.name, "address": company.address, "footer": footer(company)},
         "client": {"name": client.name, "address": address(client)},
-        "facts": _facts(invoice),
+        "facts": _facts(invoice, credited),
         "due": f"To pay by {day(invoice.due_date)}" if is_owed else "",
         "outstanding": amount(invoice.outstanding, invoice.currency),
         **_table(lines),
@@ -122,10 +131,11 @@ def address(client: NewClient) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _facts(invoice: Invoice) -> list[tuple[str, str]]:
+def _facts(invoice: Invoice, credited: str) -> list[tuple[str, str]]:
     facts = [
         ("Date", day(invoice.issue_date)),
-        ("Due", day(invoice.due_date)),
+        ("Due", "" if invoice.is_credit_note else day(invoice.due_date)),
+        ("Credits invoice", f"{credited} of {day(invoice.credits.issue_date)}" if invoice.credits else ""),
         ("Your reference", invoice.reference),
         ("Property", invoice.site.name if invoice.site else ""),
     ]
@@ -161,9 +171,10 @@ def _rate(rate: TaxRate) -> str:
 def _totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, str, bool]]:
     """Net, tax by rate, total, and what of it is paid: (label, amount, whether it stands out)."""
     currency = invoice.currency
-    rows = [("Net", invoice.net, False), *((label, tax, False) for label, tax in _taxes(invoice, lines))]
-    rows.append(("Total", invoice.total, True))
-    if invoice.status != Invoice.Status.VOID and invoice.outstanding != invoice.total:
+    sign = invoice.sign  # what a credit note takes off is printed as what it credits
+    rows = [("Net", invoice.net * sign, False), *((label, tax, False) for label, tax in _taxes(invoice, lines))]
+    rows.append(("Total credited" if invoice.is_credit_note else "Total", invoice.total * sign, True))
+    if not invoice.is_credit_note and invoice.status != Invoice.Status.VOID and invoice.outstanding != invoice.total:
         rows.append(("Paid", invoice.outstanding - invoice.total, False))
         rows.append(("Outstanding", invoice.outstanding, True))
     return [(label, amount(value, currency), stands_out) for label, value, stands_out in rows]
@@ -176,7 +187,7 @@ def _taxes(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, De
         if line.tax_rate:
             by_rate[line.tax_rate].append(Sums(discount=line.discount, net=line.net, tax=line.tax))
     if not by_rate:
-        return [("Tax", invoice.tax)]
+        return [("Tax", invoice.tax * invoice.sign)]
     return [
         (f"{'Tax ' if rate.percentage else ''}{_rate(rate)} on {amount(sums.net, invoice.currency)}", sums.tax)
         for rate in sorted(by_rate, key=lambda rate: rate.position)
@@ -186,9 +197,9 @@ def _taxes(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, De
 
 def _closing(invoice: Invoice, company: Company, *, is_owed: bool) -> list[tuple[str, str]]:
     parts = [
-        ("Notes", invoice.notes),
+        ("Reason" if invoice.is_credit_note else "Notes", invoice.notes),
         ("How to pay", company.payment_details if is_owed else ""),
-        ("Terms", company.invoice_terms),
+        ("Terms", "" if invoice.is_credit_note else company.invoice_terms),
     ]
     return [(title, text.strip()) for title, text in parts if text.strip()]
 

@@ -71,7 +71,7 @@ def check(
 ) -> list[Checked]:
     """These invoices for this person, the oldest first; as many queries for a thousand as for one."""
     pushes = Prefetch("pushes", Push.objects.order_by("requested_at"))
-    found = Invoice.objects.filter(pk__in=ids).select_related("client", "site").prefetch_related(pushes)
+    found = Invoice.objects.filter(pk__in=ids).select_related("client", "site", "credits").prefetch_related(pushes)
     invoices = list(found.order_by("pk"))
     known = Known.of(invoices, connection, lists, Chooser.of(actor, connection))
     return [Checked(invoice=invoice, cells=tuple(known.cells(invoice))) for invoice in invoices]

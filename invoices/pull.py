@@ -18,7 +18,7 @@ from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from connectors import services as connectors
-from connectors.interface import Changes, Connector, PlatformError, Reconnect, TryLater
+from connectors.interface import Changes, Connector, DocumentKind, PlatformError, Reconnect, TryLater
 from connectors.models import Connection
 from incrementors.services import NumberRefused
 from invoices import intake
@@ -35,6 +35,7 @@ OPEN_PAGE = 2000
 COMPARE_EVERY = timedelta(days=1) / settings.CLOCK_DIVISOR
 COMPARE_PAGE = 2000
 TROUBLE_WAIT = timedelta(seconds=60) / settings.CLOCK_DIVISOR
+CURSORS = {DocumentKind.INVOICE: "cursor", DocumentKind.CREDIT_NOTE: "credit_cursor"}  # of a pull, by kind
 OPEN = [Invoice.Status.SENT, Invoice.Status.PART_PAID]
 
 
@@ -47,8 +48,16 @@ class Reading:
     """A reading in hand: ours as long as the row still carries this fence."""
 
     connection: Connection
-    connector: Connector
     fence: int
+
+    @property
+    def kinds(self) -> list[DocumentKind]:
+        """What is read, each kind from a list of its own: the invoices first."""
+        kinds = connectors.platform_of(self.connection).kinds
+        return [kind for kind in CURSORS if kind in kinds]
+
+    def connector(self, kind: DocumentKind) -> Connector:
+        return connectors.open_connector(self.connection, kind=kind)
 
 
 def due(*, now: datetime) -> list[UUID]:
@@ -90,7 +99,7 @@ def stop(connection: Connection) -> None:
 def restart(connection: Connection, *, now: datetime) -> None:
     """Reads the books from their beginning again, as when more is wanted from them than before; nothing comes twice."""
     Pull.objects.filter(connection=connection).update(
-        cursor="", due_at=now, lease_until=None, fence=F("fence") + 1, began_at=None, ended_at=None
+        cursor="", credit_cursor="", due_at=now, lease_until=None, fence=F("fence") + 1, began_at=None, ended_at=None
     )
 
 
@@ -100,12 +109,10 @@ def read(connection_id: UUID, *, now: datetime) -> bool:
     if reading is None:
         return False
     try:
-        for _ in range(PAGES):
-            if _read_page(reading):
-                _look_again(reading)
-                _end(reading)
-                return False
-        return _pause(reading)
+        if not _read_pages(reading):
+            return _pause(reading)
+        _look_again(reading)
+        _end(reading)
     except PlatformError as error:
         _put_off(reading, error)
     except NumberRefused as refused:
@@ -127,8 +134,7 @@ def _claim(connection_id: UUID, now: datetime) -> Reading | None:
             pull.seen = pull.imported = pull.updated = pull.left = 0
         pull.fence, pull.lease_until, pull.trouble = pull.fence + 1, now + LEASE, ""
         pull.save()
-    connector = connectors.open_connector(pull.connection)
-    return Reading(connection=pull.connection, connector=connector, fence=pull.fence)
+    return Reading(connection=pull.connection, fence=pull.fence)
 
 
 def _ours(reading: Reading) -> Pull:
@@ -139,29 +145,43 @@ def _ours(reading: Reading) -> Pull:
     return pull
 
 
-def _read_page(reading: Reading) -> bool:
+def _read_pages(reading: Reading) -> bool:
+    """All kinds to their end, or until a person stops it; False where there is more than one task reads."""
+    left = PAGES
+    for kind in reading.kinds:
+        is_read = False
+        while left and not is_read:
+            is_read, left = _read_page(reading, kind), left - 1
+        if not is_read:
+            return False
+    return True
+
+
+def _read_page(reading: Reading, kind: DocumentKind) -> bool:
     """One page, kept with its cursor; True after the last one, or where a person stops it."""
-    since = _since(reading.connection)
+    since = _since(reading.connection, kind)
     if since is None and not reading.connection.options.imports:
         return True
-    cursor = Pull.objects.values_list("cursor", flat=True).get(pk=reading.connection.pk)
-    return _keep(reading, reading.connector.changed_invoices(cursor, since), now=timezone.now())
+    cursor = Pull.objects.values_list(CURSORS[kind], flat=True).get(pk=reading.connection.pk)
+    changes = reading.connector(kind).changed_invoices(cursor, since)
+    return _keep(reading, kind, changes, now=timezone.now())
 
 
-def _since(connection: Connection) -> date | None:
-    """From which date on invoices matter: where none are imported, from the first of our own that is there."""
+def _since(connection: Connection, kind: DocumentKind) -> date | None:
+    """From which date on documents matter: where none are imported, from the first of our own that is there."""
     if connection.options.imports:
         return connection.options.sync_from
-    ours = Row.objects.filter(connection=connection)
+    ours = Row.objects.filter(connection=connection, invoice__kind=kind)
     first: date | None = ours.aggregate(first=Min("invoice__issue_date"))["first"]
     return first
 
 
-def _keep(reading: Reading, changes: Changes, *, now: datetime) -> bool:
+def _keep(reading: Reading, kind: DocumentKind, changes: Changes, *, now: datetime) -> bool:
     with transaction.atomic():
         pull = _ours(reading)
-        brought = intake.take(reading.connection, changes.invoices, now=now)
-        pull.cursor, pull.lease_until = changes.cursor, now + LEASE
+        brought = intake.take(reading.connection, changes.invoices, now=now, kind=kind)
+        setattr(pull, CURSORS[kind], changes.cursor)
+        pull.lease_until = now + LEASE
         pull.left = 0 if changes.is_last else changes.left  # what joined meanwhile is for the next reading
         pull.seen += len(changes.invoices)
         _count(pull, brought)
@@ -181,10 +201,11 @@ def _look_again(reading: Reading) -> None:
     now = timezone.now()
     rows = Row.objects.filter(connection=reading.connection, gone_at=None).select_related("invoice").order_by("pk")
     still_open = rows.filter(Q(checked_at=None) | Q(checked_at__lt=now - OPEN_AGE), invoice__status__in=OPEN)
-    for page in _pages(still_open, OPEN_PAGE):
-        found = reading.connector.read_invoices([row.remote_id for row in page])
-        with transaction.atomic():
-            _renewed(reading, updated=intake.refresh(page, found, now=timezone.now()))
+    for kind in reading.kinds:
+        for page in _pages(still_open.filter(invoice__kind=kind), OPEN_PAGE):
+            found = reading.connector(kind).read_invoices([row.remote_id for row in page])
+            with transaction.atomic():
+                _renewed(reading, updated=intake.refresh(page, found, now=timezone.now()))
     if _is_due(reading, now):
         _compare(reading, rows, now)
 
@@ -198,11 +219,13 @@ def _compare(reading: Reading, rows: Any, now: datetime) -> None:
     """Deletions show nowhere among the changes: what we know is compared with what is still there."""
     pull = Pull.objects.get(pk=reading.connection.pk)
     since = pull.compared_at or reading.connection.authorised_at
-    for page in _pages(rows.exclude(invoice__status=Invoice.Status.VOID), COMPARE_PAGE):
-        gone = reading.connector.gone([row.remote_id for row in page], since)
-        missing = [row for row in page if row.remote_id in gone]
-        with transaction.atomic():
-            _renewed(reading, updated=intake.mark_gone(missing, now=timezone.now()))
+    alive = rows.exclude(invoice__status=Invoice.Status.VOID)
+    for kind in reading.kinds:
+        for page in _pages(alive.filter(invoice__kind=kind), COMPARE_PAGE):
+            gone = reading.connector(kind).gone([row.remote_id for row in page], since)
+            missing = [row for row in page if row.remote_id in gone]
+            with transaction.atomic():
+                _renewed(reading, updated=intake.mark_gone(missing, now=timezone.now()))
     Pull.objects.filter(pk=pull.pk, fence=reading.fence).update(compared_at=now)
 
 

@@ -67,6 +67,7 @@ def deliver(hand: Sequence[Claim], *, overtime: Callable[[], None] = lambda: Non
         may_leave=lambda: all(map(_may_leave, hand)),
         deadline=connectors.DEADLINE * claims.patience(len(hand)),
         heard=heard.append,
+        kind=hand[0].push.invoice.kind,
     )
     ready = []
     for claimed in hand:
@@ -204,15 +205,17 @@ def read_numbers(*, now: datetime) -> None:
 
 
 def _read(connection: Connection, rows: QuerySet[RemoteInvoice], now: datetime) -> None:
-    asked = {row.remote_id: row for row in rows.order_by(F("checked_at").asc(nulls_first=True), "pk")[:NUMBERS]}
-    if not asked:
-        return
-    try:
-        found = connectors.open_connector(connection).read_invoices([*asked])
-    except PlatformError as error:
-        log.warning("Could not read numbers: %s", error.message)
-        found = ()
-    RemoteInvoice.objects.filter(pk__in=[row.pk for row in asked.values()]).update(checked_at=now)
+    rows = rows.select_related("invoice").order_by(F("checked_at").asc(nulls_first=True), "pk")
+    asked = {row.remote_id: row for row in rows[:NUMBERS]}
+    found: list[Remote] = []
+    for kind in {row.invoice.kind for row in asked.values()}:
+        wanted = [remote_id for remote_id, row in asked.items() if row.invoice.kind == kind]
+        try:
+            found += connectors.open_connector(connection, kind=kind).read_invoices(wanted)
+        except PlatformError as error:
+            log.warning("Could not read numbers: %s", error.message)
+    if asked:
+        RemoteInvoice.objects.filter(pk__in=[row.pk for row in asked.values()]).update(checked_at=now)
     for remote in found:
         if remote.id in asked:
             record.number_came(asked[remote.id], remote, now=now)

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,8 +19,9 @@ from connectors.registry import endpoints
 from connectors.services import live_connection, platform_of
 from incrementors.services import NumberRefused
 from invoices import conflicts, mailing, services, settling, voidable
+from invoices.drafts import group_of
 from invoices.forms import DiscardForm
-from invoices.models import Invoice, Push
+from invoices.models import Event, Invoice, Push
 from invoices.standing import (
     FIXES,
     current_push,
@@ -49,11 +51,14 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
     sendable = invoice.status in (Invoice.Status.DRAFT, Invoice.Status.APPROVED) and not stands.moving
     found = services.obstacles(invoice, connection) if sendable else []
     attempts = list(push.attempts.all()) if push else []
-    events = list(invoice.events.select_related("actor"))
+    both = Event.objects.filter(Q(invoice=invoice) | Q(invoice__credits=invoice))  # and what became of its credit notes
+    events = list(both.select_related("actor", "invoice"))
     remote = held_as(invoice, push, connection)
     subject = push.connection if push else remote.connection if remote else connection
     return {
         "invoice": invoice,
+        "paper_total": invoice.total * invoice.sign,
+        "paper_tax": invoice.tax * invoice.sign,
         "number": shown_number(invoice, connection),
         "former": former_numbers(invoice, connection),
         "voided": why_void(invoice),
@@ -143,8 +148,8 @@ def invoice_push(request: HttpRequest, pk: int) -> HttpResponse:
 def invoice_conflict(request: HttpRequest, pk: int) -> HttpResponse:
     """What Sage may hold it as, read now, beside ours; the part of the card that a person decides by."""
     invoice, push = _undecided(pk)
-    now = timezone.now()
-    context: dict[str, Any] = {"invoice": invoice, "push": push, "next_text": services.next_number(), "now": now}
+    text, now = services.next_number(group_of(invoice)), timezone.now()
+    context: dict[str, Any] = {"invoice": invoice, "push": push, "next_text": text, "now": now}
     try:
         context["question"] = conflicts.question(invoice, push) if push else None
     except PlatformError as error:

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from connectors.interface import Fix
 from connectors.models import Connection
 from invoices import documents
-from invoices.drafts import Refused, must_be
+from invoices.drafts import Refused, locked, must_be
 from invoices.models import Company, Invoice, Push, PushAttempt
 
 APPROVED = "Approved."
@@ -37,6 +37,8 @@ def approve(invoice: Invoice, may_approve: Callable[[Invoice], bool], actor: Use
         raise Refused("A second person approves here: whoever raised an invoice asks somebody else to approve it.")
     if not invoice.lines.exists():
         raise Refused("An invoice without lines can't be approved.", Fix.INVOICE)
+    if invoice.credits_id and (credited := locked(invoice.credits_id)).status == Invoice.Status.VOID:
+        raise Refused(f"{credited} is void, so there is nothing of it to credit. Discard this draft.")
     invoice.status = Invoice.Status.APPROVED
     invoice.frozen = documents.freeze(invoice)
     invoice.approved_at, invoice.approved_by, invoice.asked_at = now, actor, None

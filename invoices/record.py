@@ -22,8 +22,7 @@ from connectors.interface import (
     RemoteInvoice,
     TryLater,
 )
-from incrementors.models import Group
-from incrementors.services import hold_numbers
+from incrementors.services import OWN_GROUPS, hold_numbers
 from invoices import causes, claims, documents
 from invoices.claims import LOOK_GAP, Claim
 from invoices.models import Event, Invoice, Push, PushAttempt, PushBatch
@@ -107,9 +106,11 @@ def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice],
             return
         remote = remotes[0]
         if len(remotes) > 1:
-            _to_a_person(push, Push.Cause.SEVERAL, f"{len(remotes)} invoices in Sage carry {invoice.reference}.", now)
+            text = f"{len(remotes)} {push.invoice.noun}s in Sage carry {invoice.reference}."
+            _to_a_person(push, Push.Cause.SEVERAL, text, now)
         elif not is_the_same(invoice, remote) or _belongs_to_another(push, remote):
-            text = f"{remote.number or remote.id} in Sage carries {invoice.reference} but differs from this invoice."
+            name, what = remote.number or remote.id, push.invoice.noun
+            text = f"{name} in Sage carries {invoice.reference} but differs from this {what}."
             _to_a_person(push, Push.Cause.DIFFERENT, text, now)
         else:
             _link(push, claimed.attempt, remote, PushAttempt.Outcome.FOUND, now)
@@ -120,7 +121,9 @@ def looks_the_same(claimed: Claim, invoice: NewInvoice, remote: RemoteInvoice, *
     with transaction.atomic():
         push = _ours(claimed)
         if push is not None:
-            text = f"{remote.number or remote.id} in Sage is the same as this invoice but for its reference, "
+            text = (
+                f"{remote.number or remote.id} in Sage is the same as this {push.invoice.noun} but for its reference, "
+            )
             text += f"{remote.reference or 'which is empty'}; nothing there carries {invoice.reference}."
             _to_a_person(push, Push.Cause.DIFFERENT, text, now)
 
@@ -152,8 +155,8 @@ def _link(
     how = "Found in Sage" if outcome == PushAttempt.Outcome.FOUND else "Sent to Sage"
     name = remote.number or ("a draft" if remote.is_read else "an invoice whose number is still to come")
     _note(push, f"{how} as {name}, token {remote.id}.", now)
-    if remote.total != push.invoice.total:
-        _note(push, f"Sage's total is {remote.total}, ours is {push.invoice.total}.", now)
+    if remote.total != (ours := abs(push.invoice.total)):
+        _note(push, f"Sage's total is {remote.total}, ours is {ours}.", now)
 
 
 def link_by_hand(push: Push, remote: RemoteInvoice, *, row: RemoteRow | None, now: datetime) -> None:
@@ -168,7 +171,7 @@ def link_by_hand(push: Push, remote: RemoteInvoice, *, row: RemoteRow | None, no
 def _nobody_else_has(number: str, invoice: Invoice) -> bool:
     """No two invoices show one number: where another one was given it, this one goes on showing its own."""
     if number and number != invoice.number:
-        hold_numbers(key=Group.INVOICES)  # an invoice just being created may be given this very number
+        hold_numbers(*OWN_GROUPS)  # an invoice just being created may be given this very number
     ours = Invoice.objects.filter(number__iexact=number).exclude(pk=invoice.pk)
     theirs = RemoteRow.objects.filter(number__iexact=number, is_shown=True).exclude(invoice=invoice)
     return not (number and (ours.exists() or theirs.exists()))

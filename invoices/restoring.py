@@ -17,7 +17,7 @@ from connectors import services as connectors
 from connectors.interface import BookedInvoice, PlatformError, Reconnect
 from connectors.models import Connection
 from incrementors.models import Group, Number
-from incrementors.services import skip_past
+from incrementors.services import OWN_GROUPS, skip_past
 from invoices import mailing
 from invoices.looks import CLOCKS_APART, changed_since
 from invoices.models import Event, Invoice
@@ -61,7 +61,11 @@ def catch_up(*, now: datetime) -> None:
 
 def _ask(connection: Connection, *, since: datetime, now: datetime) -> None:
     try:
-        changed = list(changed_since(connectors.open_connector(connection), since))
+        changed = [
+            one
+            for kind in connectors.platform_of(connection).kinds
+            for one in changed_since(connectors.open_connector(connection, kind=kind), since)
+        ]
     except PlatformError as error:
         log.warning("Could not find out what was given before the restore: %s", error.message)
         if isinstance(error, Reconnect):
@@ -69,15 +73,16 @@ def _ask(connection: Connection, *, since: datetime, now: datetime) -> None:
         return
     with transaction.atomic():
         texts = [text for one in changed for text in (one.invoice.number, one.invoice.reference)]
-        passed = skip_past(texts, key=Group.INVOICES, reason=MEANWHILE, now=now)
+        passed = sum(skip_past(texts, key=key, reason=MEANWHILE, now=now) for key in OWN_GROUPS)
         epoch.caught_up(_missed(changed))
     log.warning("Caught up with Sage after a restore: %s numbers were given meanwhile.", passed)
 
 
 def _missed(changed: list[BookedInvoice]) -> list[list[str]]:
-    """What carries a number of our pattern that no invoice here has."""
-    pattern = Group.objects.get(pk=Group.INVOICES).pattern
-    ours = {one.invoice.reference: one for one in changed if pattern.value(one.invoice.reference) is not None}
+    """What carries a number of our patterns that no invoice or credit note here has."""
+    patterns = [group.pattern for group in Group.objects.filter(pk__in=OWN_GROUPS)]
+    references = {one.invoice.reference: one for one in changed}
+    ours = {text: one for text, one in references.items() if any(p.value(text) is not None for p in patterns)}
     known = set(Invoice.objects.filter(number__in=ours).values_list("number", flat=True))
     missing = sorted(ours.keys() - known)[:MOST_MISSED]
     return [[text, ours[text].invoice.client_name, str(ours[text].invoice.total)] for text in missing]

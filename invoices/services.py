@@ -150,9 +150,9 @@ def take_next_number(*, invoice_id: int, actor: User, now: datetime, seen: Seque
         invoice, push = _undecided(invoice_id)
         settling.disown(push, seen, actor=actor, now=now)
         old = invoice.number
-        give_up_number(holder=invoice.uuid, reason="Sage has this number for another invoice.")
+        give_up_number(holder=invoice.uuid, reason=f"Sage has this number for another {invoice.noun}.")
         give_number(invoice, now=now)
-        note(invoice, f"{old} is taken in Sage; the invoice is now {invoice.number}.", actor, now)
+        note(invoice, f"{old} is taken in Sage; the {invoice.noun} is now {invoice.number}.", actor, now)
         return _queue(invoice, push.connection, push, actor, now)
 
 
@@ -183,9 +183,9 @@ def send_again(*, invoice_id: int, seen: Sequence[Remote], actor: User, now: dat
         return _queue(invoice, push.connection, push, actor, now)
 
 
-def next_number() -> str:
+def next_number(key: str = Group.INVOICES) -> str:
     """What the next free number would be; only a promise, as somebody else may be quicker."""
-    return next_free_text(key=Group.INVOICES, known_elsewhere=is_a_platform_number)
+    return next_free_text(key=key, known_elsewhere=is_a_platform_number)
 
 
 def _undecided(invoice_id: int) -> tuple[Invoice, Push]:

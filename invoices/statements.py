@@ -13,7 +13,7 @@ from django.utils.timezone import localdate
 
 from connectors.models import Connection
 from invoices import paper
-from invoices.debtors import AGES, ISSUED, NOTHING, age_of, owed
+from invoices.debtors import AGES, ISSUED, NOTHING, age_of, days_late, owed
 from invoices.documents import client_of
 from invoices.models import Client, Company, Invoice, PaymentSeen
 from invoices.standing import shown_number
@@ -92,13 +92,13 @@ def _line(invoice: Invoice, connection: Connection | None, until: date) -> Line:
     return Line(
         invoice_id=invoice.pk,
         day=invoice.issue_date,
-        words="Invoice",
+        words=invoice.get_kind_display(),
         number=shown_number(invoice, connection),
         due=invoice.due_date,
         amount=invoice.total,
         left=invoice.owed,  # type: ignore[attr-defined]  # from the query
-        age=age_of(invoice.due_date, until),
-        late=max(0, (until - invoice.due_date).days),
+        age=age_of(invoice, until),
+        late=days_late(invoice, until),
     )
 
 
@@ -135,14 +135,20 @@ def _sheet(
     lines = []
     for day, pk, is_paid, amount in shown:
         balance += amount
-        words = "Invoice" if not is_paid else "Paid" if amount < 0 else "Payment taken back"
         number, due = shown_number(invoices[pk], connection), invoices[pk].due_date
+        words = _words(invoices[pk], amount) if is_paid else invoices[pk].get_kind_display()
         lines.append(
             Line(invoice_id=pk, day=day, words=words, number=number, due=due, amount=amount, left=balance, age=0)
         )
     closing = opening + sum((move[3] for move in within), NOTHING)
     left_out = len(within) - len(shown)
     return Sheet(currency=currency, lines=tuple(lines), opening=opening, closing=closing, by_age=(), left_out=left_out)
+
+
+def _words(invoice: Invoice, amount: Decimal) -> str:
+    if invoice.is_credit_note:
+        return "Set off or refunded" if amount > 0 else "Taken back"
+    return "Paid" if amount < 0 else "Payment taken back"
 
 
 # On paper ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from invoices import (
+    credit_views,
     debt_views,
     editing,
     import_views,
@@ -86,6 +87,7 @@ urlpatterns = [
     path("clients/<int:pk>/statement/", debt_views.client_statement, name="client-statement"),
     path("clients/<int:pk>/statement/pdf/", debt_views.client_statement_pdf, name="client-statement-pdf"),
     path("clients/<int:pk>/statement/mail/", debt_views.client_statement_mail, name="client-statement-mail"),
+    path("invoices/<int:pk>/credit/", credit_views.invoice_credit, name="invoice-credit"),
     path("clients/<uuid:key>/sage/", linking.client_sage, name="client-sage"),
     path("items/<uuid:key>/sage/", linking.item_sage, name="item-sage"),
 ]

@@ -17,11 +17,12 @@ from invoices.reminder_views import context_of
 
 @require_safe
 def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    invoice = get_object_or_404(Invoice.objects.select_related("client", "site", "created_by"), pk=pk)
+    invoice = get_object_or_404(Invoice.objects.select_related("client", "site", "created_by", "credits"), pk=pk)
     context = {
         **push_context(request, invoice),
         "lines": invoice.lines.select_related("tax_rate", "item"),
         **context_of(invoice),
+        "credit_notes": [] if invoice.is_credit_note else invoice.credit_notes.order_by("pk"),
     }
     return render(request, "invoices/detail.html", context)
 

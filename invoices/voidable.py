@@ -13,8 +13,8 @@ from invoices.models import Invoice, PushAttempt, RemoteInvoice, Voiding
 
 PERMISSION = "invoices.approve_invoice"
 PAID = (
-    "It is paid in Sage, all or in part. Take the payments and credits off it there first, then press Sync now: "
-    "once it is Sent again it can be voided."
+    "It is paid or allocated in Sage, all or in part. Take the payments and credits off it there first, then press "
+    "Sync now: once it is Sent again it can be voided."
 )
 NOT_IN_SAGE: dict[str, str] = {
     Invoice.Status.DRAFT: "It was never sent: a draft is discarded, not voided. Its number stays on record.",
@@ -75,8 +75,8 @@ def why_not(invoice: Invoice, connection: Connection | None) -> Refused | None:
     """What keeps this invoice from being voided in Sage from here, and where to go instead."""
     if invoice.is_imported:
         return Refused("It was raised in Sage: void it there, and it follows here with the next sync.", Fix.REMOTE)
-    if _is_on_its_way(invoice):
-        return Refused("It is on its way to Sage, or may be there already. Wait until that is settled.")
+    if unsettled := _unsettled(invoice):
+        return Refused(unsettled)
     if invoice.status in NOT_IN_SAGE:
         return Refused(NOT_IN_SAGE[invoice.status])
     if connection is None or remote_in(invoice, connection) is None:
@@ -84,6 +84,14 @@ def why_not(invoice: Invoice, connection: Connection | None) -> Refused | None:
     if connection.state == Connection.State.DISCONNECTING:
         return Refused("Reflow is just being disconnected from Sage. Void it in Sage.", Fix.CONNECTION)
     return None if invoice.status == Invoice.Status.SENT else Refused(PAID, Fix.REMOTE)
+
+
+def _unsettled(invoice: Invoice) -> str:
+    """What comes first; "" where nothing does."""
+    if _is_on_its_way(invoice):
+        return "It is on its way to Sage, or may be there already. Wait until that is settled."
+    credit = invoice.credit_notes.exclude(status=Invoice.Status.VOID).order_by("pk").first()
+    return f"{credit} credits it. Void or discard that credit note first." if credit else ""
 
 
 def _is_on_its_way(invoice: Invoice) -> bool:

@@ -88,7 +88,10 @@ def work(voiding_id: int) -> None:
     if voiding is None:
         return
     connector = connectors.open_connector(
-        voiding.remote.connection, push=f"void-{voiding.pk}", may_leave=lambda: _may_leave(voiding)
+        voiding.remote.connection,
+        push=f"void-{voiding.pk}",
+        may_leave=lambda: _may_leave(voiding),
+        kind=voiding.remote.invoice.kind,
     )
     try:
         outcome = _carry(voiding, connector)

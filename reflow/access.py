@@ -60,6 +60,7 @@ RULES: dict[str, str] = {
     "invoice-next-number": "invoices.send_invoice",
     "invoice-link": "invoices.send_invoice",
     "invoice-send-again": "invoices.send_invoice",
+    "invoice-credit": "invoices.add_invoice",
     "invoice-void": "invoices.approve_invoice",
     "invoice-void-again": "invoices.approve_invoice",
     "invoice-void-stop": "invoices.approve_invoice",

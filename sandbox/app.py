@@ -33,6 +33,7 @@ PARTS = (
     reference_api.api,
     items_api.api,
     invoices_api.api,
+    invoices_api.credit_notes_api,
     by_hand_api.by_hand,
     pages.pages,
     register_pages.registers,

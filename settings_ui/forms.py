@@ -12,6 +12,7 @@ from connectors.options import NUMBERS, Control, Setting
 from connectors.services import platform_of
 from incrementors.models import Group
 from incrementors.patterns import Pattern
+from incrementors.services import OWN_GROUPS
 from invoices.list_fields import Lists, kept_name
 from invoices.models import Company
 
@@ -94,8 +95,9 @@ class SyncForm(forms.Form):
         return self.cleaned_data
 
     def _prefix_is_too_long(self) -> str:
-        platform, group = platform_of(self.connection), Group.objects.get(pk=Group.INVOICES)
-        if len(group.prefix) <= platform.prefix_limit:
+        platform, groups = platform_of(self.connection), Group.objects.filter(pk__in=OWN_GROUPS).order_by("-pk")
+        group = next((one for one in groups if len(one.prefix) > platform.prefix_limit), None)
+        if group is None:
             return ""
         return (
             f"Only Sage numbers: the prefix {group.prefix} is longer than the {platform.prefix_limit} characters "
@@ -130,9 +132,12 @@ def _in_words(setting: Setting, stored: str, connection: Connection) -> str:
     return stored or "Any date"
 
 
+COUNTED = {Group.IMPORTED: "the next imported invoice", Group.CREDIT_NOTES: "the next credit note"}
+
+
 def counted(group: Group) -> str:
     """What the group gives its next number to."""
-    return "the next imported invoice" if group.pk == Group.IMPORTED else "the next invoice"
+    return COUNTED.get(group.pk, "the next invoice")
 
 
 class GroupForm(forms.ModelForm):

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from connectors import services
 from incrementors.models import Group, Number
-from incrementors.services import NumberRefused, change_group
+from incrementors.services import OWN_GROUPS, NumberRefused, change_group
 from invoices import forecast
 from invoices.models import Company
 from settings_ui.forms import CompanyForm, GroupForm, counted
@@ -34,7 +34,7 @@ def _typed(request: HttpRequest) -> QueryDict:
 def incrementor_edit(request: HttpRequest, key: str) -> HttpResponse:
     group = get_object_or_404(Group, pk=key)
     connection = services.live_connection()
-    ours = connection and key == Group.INVOICES and not connection.options.platform_numbers
+    ours = connection and key in OWN_GROUPS and not connection.options.platform_numbers
     platform = services.platform_of(connection) if connection and ours else None
     data = _typed(request) if request.method == "POST" else None
     form, safe = GroupForm(data, instance=group, platform=platform), None

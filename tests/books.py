@@ -10,6 +10,7 @@ import requests
 USER, PASSWORD = "bookkeeper@harbour.example", "harbour"
 INTACCT_USER = {"company_id": "HARBOUR", "user_id": "bookkeeper", "password": "harbour"}
 INVOICES = "POST /accounting/v3.1/sales_invoices"
+CREDIT_NOTES = "POST /accounting/v3.1/sales_credit_notes"
 INTACCT = "/intacct/ia/api/v1"
 INTACCT_INVOICES = f"POST {INTACCT}/objects/accounts-receivable/invoice"
 COMPOSITE = f"POST {INTACCT}/services/core/composite"
@@ -71,6 +72,9 @@ class Sandbox:
 
     def invoices(self) -> list[dict[str, Any]]:
         return [row for business in self.books()["businesses"] for row in business["invoices"]]
+
+    def credit_notes(self) -> list[dict[str, Any]]:
+        return [row for business in self.books()["businesses"] for row in business["credit_notes"]]
 
     def contacts(self) -> list[dict[str, Any]]:
         return [row for business in self.books()["businesses"] for row in business["contacts"]]

@@ -17,6 +17,7 @@ from connectors.http import Answer, Answered, Bearer, Heard, MayLeave, Wire
 from connectors.interface import (
     Changes,
     Company,
+    DocumentKind,
     Entry,
     Misdirected,
     NewClient,
@@ -45,10 +46,12 @@ from connectors.options import (
     Options,
     Setting,
 )
-from connectors.sage_accounting.changes import INVOICE_ATTRIBUTES, PAGE_SIZE, changed
+from connectors.sage_accounting.changes import PAGE_SIZE, attributes, changed
 from connectors.sage_accounting.refusals import DIALECT, VOIDING, is_special_scheme, objections
 from connectors.sage_accounting.shapes import (
     ITEM_PATHS,
+    SHAPES,
+    Shape,
     contact_body,
     invoice_body,
     item_body,
@@ -59,7 +62,6 @@ from connectors.sage_accounting.shapes import (
     remote_item,
 )
 
-INVOICES = "/sales_invoices"
 MOST_PAGES = 500
 NEWEST_PAGES = 10
 FEW = 5  # invoices that are read one by one at once
@@ -85,6 +87,7 @@ class SageAccounting:
     label: ClassVar[str] = "Sage Accounting"
     scope: ClassVar[str] = "full_access"
     authorize_extra: ClassVar[dict[str, str]] = {"filter": "apiv3.1"}
+    kinds: ClassVar[frozenset[DocumentKind]] = frozenset(SHAPES)
     prefix_limit: ClassVar[int] = 6
     key_life: ClassVar[timedelta] = timedelta(days=7)  # guide "Idempotency"
     settings: ClassVar[tuple[Setting, ...]] = (
@@ -115,6 +118,7 @@ class SageAccounting:
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
     heard: Heard = field(default=lambda said: None, repr=False)
+    kind: DocumentKind = DocumentKind.INVOICE
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,6 +132,10 @@ class SageAccounting:
             answered=self.answered,
             heard=self.heard,
         )
+
+    @property
+    def shape(self) -> Shape:
+        return SHAPES[self.kind]
 
     @classmethod
     def objections(cls, client: NewClient, tax_rate_ids: set[str]) -> tuple[Problem, ...]:
@@ -181,10 +189,10 @@ class SageAccounting:
         return remote_item(_object(self._post(f"/{kind}s", {kind: item_body(item, key)})))
 
     def create_invoices(self, invoices: Sequence[NewInvoice], key: str) -> tuple[RemoteInvoice | PlatformError, ...]:
-        """`POST /sales_invoices` without a status: final, shown as Created, its number and id in the answer."""
+        """`POST` without a status: final, shown as Created, its number and id in the answer."""
         (invoice,) = invoices
-        answer = self._post(INVOICES, {"sales_invoice": invoice_body(invoice, key)})
-        made = remote_invoice(_object(answer))
+        answer = self._post(self.shape.path, {self.shape.entity: invoice_body(invoice, key, self.shape)})
+        made = self._remote(_object(answer))
         if made.reference not in ("", invoice.reference):
             raise OutcomeUnknown("Sage's answer is about another invoice.", status=answer.status)
         return (made,)
@@ -195,8 +203,8 @@ class SageAccounting:
         day = invoice.issue_date.isoformat()
         by_client = {"contact_id": invoice.client_id, "from_date": day, "to_date": day}
         for params in (by_reference, by_client):
-            rows = self._all(INVOICES, {**params, "attributes": INVOICE_ATTRIBUTES})
-            found = tuple(remote_invoice(row) for row in rows if row.get("reference") == invoice.reference)
+            rows = self._all(self.shape.path, {**params, "attributes": attributes(self.shape)})
+            found = tuple(self._remote(row) for row in rows if row.get("reference") == invoice.reference)
             if found:
                 return found
         return ()
@@ -207,11 +215,11 @@ class SageAccounting:
         A list shows each invoice's number as `displayed_as` (guide "Attributes"), so the last costs a call per 200.
         """
         for params in ({"search": number}, {"contact_id": client_id}):
-            rows = self._all(INVOICES, {**params, "attributes": INVOICE_ATTRIBUTES})
-            found = tuple(one for one in map(remote_invoice, rows) if _same(one.number, number))
+            rows = self._all(self.shape.path, {**params, "attributes": attributes(self.shape)})
+            found = tuple(one for one in map(self._remote, rows) if _same(one.number, number))
             if found:
                 return found
-        for page in islice(self._pages(INVOICES, {"sort": "created_at:desc"}), NEWEST_PAGES):
+        for page in islice(self._pages(self.shape.path, {"sort": "created_at:desc"}), NEWEST_PAGES):
             if ids := [row["id"] for row in page if _same(row.get("displayed_as") or "", number)]:
                 return self.read_invoices(ids)
         return ()
@@ -219,7 +227,7 @@ class SageAccounting:
     def find_numbers(self, numbers: Sequence[str]) -> tuple[RemoteInvoice, ...]:
         """Among the newest 2,000, whose lists show each number as `displayed_as`; the first few of them are read."""
         wanted = {number.strip().casefold() for number in numbers}
-        newest = islice(self._pages(INVOICES, {"sort": "created_at:desc"}), NEWEST_PAGES)
+        newest = islice(self._pages(self.shape.path, {"sort": "created_at:desc"}), NEWEST_PAGES)
         ids = [row["id"] for page in newest for row in page if _shown(row) in wanted]
         return self.read_invoices(ids[:FEW])
 
@@ -232,12 +240,12 @@ class SageAccounting:
         return f"{prefix}{number}" if isinstance(number, int) and isinstance(prefix, str) else ""
 
     def changed_invoices(self, cursor: str, since: date | None) -> Changes:
-        return changed(partial(self._page, INVOICES), cursor, since)
+        return changed(partial(self._page, self.shape.path), self.shape, cursor, since)
 
     def gone(self, remote_ids: Sequence[str], since: datetime) -> frozenset[str]:
         """`deleted_since` names deleted drafts; a void invoice stays. Sage's clock may be behind ours."""
         moment = (since - CLOCKS).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows = self._all(INVOICES, {"deleted_since": moment, "attributes": "status"})
+        rows = self._all(self.shape.path, {"deleted_since": moment, "attributes": "status"})
         deleted = {row["id"] for row in rows if (row.get("status") or {}).get("id") != "VOID"}
         return frozenset(deleted & set(remote_ids))
 
@@ -252,30 +260,36 @@ class SageAccounting:
         """Whichever of them the lists show, in fewer calls than reading them one by one takes."""
         found: dict[str, RemoteInvoice] = {}
         for status in ("UNPAID", "PART_PAID"):
-            pages = self._pages(INVOICES, {"status_id": status, "attributes": INVOICE_ATTRIBUTES})
+            pages = self._pages(self.shape.path, {"status_id": status, "attributes": attributes(self.shape)})
             for page in islice(pages, min(len(wanted) // 2, MOST_PAGES - 1)):
-                found |= {row["id"]: remote_invoice(row) for row in page if row["id"] in wanted}
+                found |= {row["id"]: self._remote(row) for row in page if row["id"] in wanted}
         return found
 
     def _read_invoice(self, remote_id: str) -> RemoteInvoice | None:
-        """`GET /sales_invoices/{key}`; without mark_as_sent=false Sage would mark it as sent to the customer."""
+        """`GET` by key; without mark_as_sent=false Sage would mark it as sent to the customer."""
         try:
-            answer = self.wire.get(_path(remote_id), params={"mark_as_sent": "false"}, headers=self._business)
+            answer = self.wire.get(self._path(remote_id), params={"mark_as_sent": "false"}, headers=self._business)
         except Rejected as gone:
             if gone.status != HTTPStatus.NOT_FOUND:
                 raise
             return None
         self._check_echo(answer)
-        return remote_invoice(_object(answer))
+        return self._remote(_object(answer))
 
     def void_invoice(self, invoice: RemoteInvoice, reason: str, on: date) -> None:
-        """`DELETE /sales_invoices/{key}`, voided on its own date: the Swagger has the reason in the query, the guide in
+        """`DELETE` by key, voided on its own date: the Swagger has the reason in the query, the guide in
         the body, so it goes in both. A draft needs none, but may have been released since we looked."""
         wire, given = replace(self.wire, dialect=VOIDING), {"void_reason": reason}
-        answer = wire.delete(_path(invoice.id), params=given, body=given, headers=self._business)
+        answer = wire.delete(self._path(invoice.id), params=given, body=given, headers=self._business)
         self._check_echo(answer)
         if answer.status != HTTPStatus.NO_CONTENT:
             _object(answer)
+
+    def _remote(self, row: Mapping[str, Any]) -> RemoteInvoice:
+        return remote_invoice(row, self.shape)
+
+    def _path(self, remote_id: str) -> str:
+        return f"{self.shape.path}/{quote(remote_id, safe='')}"
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Answer:
         answer = self.wire.post(path, body=body, headers=self._business)
@@ -317,10 +331,6 @@ class SageAccounting:
         if not isinstance(total, int):
             raise TryLater(f"Sage's list at {path} can't be read.")
         return items, total
-
-
-def _path(remote_id: str) -> str:
-    return f"{INVOICES}/{quote(remote_id, safe='')}"
 
 
 def _shown(row: dict[str, Any]) -> str:

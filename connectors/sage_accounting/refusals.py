@@ -22,6 +22,7 @@ ACCESS: Meanings = (
 )
 MEANINGS: Meanings = (
     *ACCESS,
+    (r"credit_note_number\b", "Sage has this credit note number already.", Fix.NUMBER),
     (r"invoice_number\b|number.*(taken|exists|in use|been used)", "Sage has this invoice number already.", Fix.NUMBER),
     (
         r"\bdate\b.*(start|prior|lock|clos|period)|start date|lockdown|year.end|locked|period",

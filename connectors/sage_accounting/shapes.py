@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from connectors.interface import (
     BookedInvoice,
     BookedLine,
+    DocumentKind,
     Entry,
     NewClient,
     NewInvoice,
@@ -34,6 +36,27 @@ STATUSES = {
     "PAID": RemoteStatus.PAID,
     "VOID": RemoteStatus.VOID,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What Sage calls a kind of document: its path, the name of its object in a body, and the fields named after it."""
+
+    path: str
+    entity: str
+    number: str
+    lines: str
+
+
+SHAPES = {
+    DocumentKind.INVOICE: Shape(
+        path="/sales_invoices", entity="sales_invoice", number="invoice_number", lines="invoice_lines"
+    ),
+    DocumentKind.CREDIT_NOTE: Shape(
+        path="/sales_credit_notes", entity="sales_credit_note", number="credit_note_number", lines="credit_note_lines"
+    ),
+}
+INVOICE = SHAPES[DocumentKind.INVOICE]
 ITEM_PATHS = {"PRODUCT": "product", "SERVICE": "service"}
 
 
@@ -58,15 +81,18 @@ def contact_body(client: NewClient, key: str) -> dict[str, Any]:
     return body
 
 
-def invoice_body(invoice: NewInvoice, key: str) -> dict[str, Any]:
-    """The body of `POST /sales_invoices` (Swagger postSalesInvoices; `idempotency_id` from guide "Idempotency")."""
-    numbered = {"invoice_number_prefix": invoice.prefix, "invoice_number": invoice.number} if invoice.number else {}
+def invoice_body(invoice: NewInvoice, key: str, shape: Shape = INVOICE) -> dict[str, Any]:
+    """The body of `POST /sales_invoices` or `/sales_credit_notes` (Swagger postSalesInvoices, postSalesCreditNotes;
+    `idempotency_id` from guide "Idempotency"). A credit note is never due, and names the date of what it credits."""
+    numbered = {f"{shape.number}_prefix": invoice.prefix, shape.number: invoice.number} if invoice.number else {}
+    due = {"due_date": invoice.due_date.isoformat()}
+    original = {"original_invoice_date": invoice.original_date.isoformat()} if invoice.original_date else {}
     return {
         "idempotency_id": key,
         **({"status_id": "DRAFT"} if invoice.is_draft else {}),
         "contact_id": invoice.client_id,
         "date": invoice.issue_date.isoformat(),
-        "due_date": invoice.due_date.isoformat(),
+        **(due if shape is INVOICE else original),
         **numbered,
         "reference": invoice.reference,
         "notes": invoice.notes,
@@ -74,7 +100,7 @@ def invoice_body(invoice: NewInvoice, key: str) -> dict[str, Any]:
         "net_amount": str(invoice.net),
         "tax_amount": str(invoice.tax),
         "total_amount": str(invoice.total),
-        "invoice_lines": [_line_body(line) for line in invoice.lines],
+        shape.lines: [_line_body(line) for line in invoice.lines],
     }
 
 
@@ -95,52 +121,59 @@ def _line_body(line: NewLine) -> dict[str, Any]:
     }
 
 
-def remote_invoice(row: Mapping[str, Any]) -> RemoteInvoice:
-    """A sales invoice of theirs -> ours. Raises OutcomeUnknown where its id is missing: then only a look tells."""
+def remote_invoice(row: Mapping[str, Any], shape: Shape = INVOICE) -> RemoteInvoice:
+    """One of theirs -> ours. Raises OutcomeUnknown where its id is missing: then only a look tells.
+
+    No page says whether a credit note is told with a minus; ours never is.
+    """
     try:
         status = STATUSES.get(_id(row.get("status")), RemoteStatus.OPEN)
         return RemoteInvoice(
             id=row["id"],
-            number="" if status is RemoteStatus.DRAFT else row.get("invoice_number") or "",
+            number="" if status is RemoteStatus.DRAFT else row.get(shape.number) or "",
             reference=row.get("reference") or "",
             client_id=_id(row.get("contact")),
             client_name=row.get("contact_name") or "",
-            lines=len(row["invoice_lines"]) if row.get("invoice_lines") else None,
+            lines=len(row[shape.lines]) if row.get(shape.lines) else None,
             issue_date=date.fromisoformat(row["date"]),
-            total=Decimal(str(row["total_amount"])),
+            total=_plus(Decimal(str(row["total_amount"])), shape),
             url=_page(row),
             status=status,
-            outstanding=_outstanding(row, status),
+            outstanding=_outstanding(row, status, shape),
         )
     except (KeyError, ValueError, ArithmeticError, TypeError, AttributeError):
         raise OutcomeUnknown("Sage's answer does not show the invoice.", status=200) from None
 
 
-def _outstanding(row: Mapping[str, Any], status: RemoteStatus) -> Decimal | None:
+def _plus(amount: Decimal, shape: Shape) -> Decimal:
+    return amount if shape is INVOICE else abs(amount)
+
+
+def _outstanding(row: Mapping[str, Any], status: RemoteStatus, shape: Shape) -> Decimal | None:
     """Nothing is said of a draft: Sage tells 0 of it, as it is not in the ledger yet (guide "Invoicing")."""
     amount = row.get("outstanding_amount")
-    return None if amount is None or status is RemoteStatus.DRAFT else Decimal(str(amount))
+    return None if amount is None or status is RemoteStatus.DRAFT else _plus(Decimal(str(amount)), shape)
 
 
-def booked_invoice(row: Mapping[str, Any]) -> BookedInvoice:
-    """A sales invoice with its lines -> ours. Raises OutcomeUnknown or ValueError where it can't be read."""
-    invoice = remote_invoice(row)
+def booked_invoice(row: Mapping[str, Any], shape: Shape = INVOICE) -> BookedInvoice:
+    """One of theirs with its lines -> ours. Raises OutcomeUnknown or ValueError where it can't be read."""
+    invoice = remote_invoice(row, shape)
     try:
-        tax = Decimal(str(row["tax_amount"]))
+        tax = _plus(Decimal(str(row["tax_amount"])), shape)
         return BookedInvoice(
             invoice=invoice,
             due_date=date.fromisoformat(row.get("due_date") or row["date"]),
             currency=_id(row.get("currency")),
             net=invoice.total - tax,
             tax=tax,
-            lines=tuple(map(_booked_line, row.get("invoice_lines") or ())),
+            lines=tuple(_booked_line(line, shape) for line in row.get(shape.lines) or ()),
             changed_at=time_of(moment_of(row["updated_at"])),
         )
     except (KeyError, ArithmeticError, TypeError, AttributeError):
         raise ValueError("The invoice can't be read.") from None
 
 
-def _booked_line(row: Mapping[str, Any]) -> BookedLine:
+def _booked_line(row: Mapping[str, Any], shape: Shape) -> BookedLine:
     account = row.get("ledger_account") or {}
     shown = str(account.get("displayed_as") or "")
     code = CODE.search(shown)
@@ -150,8 +183,8 @@ def _booked_line(row: Mapping[str, Any]) -> BookedLine:
         account_id=_id(account),
         quantity=_amount(row, "quantity", "1"),
         unit_price=_amount(row, "unit_price"),
-        net=_amount(row, "net_amount"),
-        tax=_amount(row, "tax_amount"),
+        net=_plus(_amount(row, "net_amount"), shape),
+        tax=_plus(_amount(row, "tax_amount"), shape),
         discount=_amount(row, "discount_amount"),
     )
 

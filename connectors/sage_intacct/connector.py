@@ -15,6 +15,7 @@ from connectors.http import Answered, Bearer, Heard, MayLeave, Wire
 from connectors.interface import (
     Changes,
     Company,
+    DocumentKind,
     Entry,
     NewClient,
     NewInvoice,
@@ -78,6 +79,7 @@ class SageIntacct:
         "Revoking ends every token that Intacct has given to this user in this company, those of other programs too: "
         "let Reflow have a user of its own."
     )
+    kinds: ClassVar[frozenset[DocumentKind]] = frozenset({DocumentKind.INVOICE})  # no fact yet says how it takes others
     prefix_limit: ClassVar[int] = 20  # our whole number is the reference too, 25 characters
     key_life: ClassVar[timedelta] = timedelta(hours=48)  # guide "Bulk requests", Idempotency
     lanes: ClassVar[int] = 4  # the smallest tier allows an application 6 calls at once (page "Transaction volume")
@@ -110,6 +112,7 @@ class SageIntacct:
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
     heard: Heard = field(default=lambda said: None, repr=False)
+    kind: DocumentKind = DocumentKind.INVOICE
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:

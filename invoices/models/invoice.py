@@ -11,15 +11,23 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
 
+from connectors.records import DocumentKind
 from invoices.models.business import NO_MARKUP, NOT_NEGATIVE, PERCENT, Client, Item, Property, TaxRate, money
 from invoices.totals import Sums, line_sums
 
 
 class Invoice(models.Model):
-    """An invoice. From approval on, `frozen` is what will be sent, whatever is edited around it.
+    """An invoice or a credit note. From approval on, `frozen` is what will be sent, whatever is edited around it.
 
-    An imported one that turned out to be one of ours is void and names it as `duplicate_of`.
+    A credit note's own sums are what it adds to what the client owes, so they are negative and every sum over many
+    documents is right as it is; its lines say what is credited, as they are printed. Ours names the invoice that it
+    `credits`, and Postgres refuses drafts that together credit more than its total. An imported invoice that turned out
+    to be one of ours is void and names it as `duplicate_of`.
     """
+
+    class Kind(models.TextChoices):
+        INVOICE = DocumentKind.INVOICE.value, "Invoice"
+        CREDIT_NOTE = DocumentKind.CREDIT_NOTE.value, "Credit note"
 
     class Status(models.TextChoices):
         DRAFT = "DRAFT", "Draft"
@@ -34,6 +42,10 @@ class Invoice(models.Model):
         IMPORTED = "IMPORTED", "Imported"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=11, choices=Kind, default=Kind.INVOICE, editable=False)
+    credits = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="credit_notes", editable=False
+    )
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.OWN, editable=False)
     number = models.CharField(max_length=25, null=True, unique=True, editable=False)
     number_prefix = models.CharField(max_length=12, blank=True, editable=False)
@@ -86,7 +98,15 @@ class Invoice(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoice_total_is_net_and_tax"),
             models.CheckConstraint(
-                condition=Q(origin="IMPORTED") | Q(net__gte=0, tax__gte=0), name="invoice_of_ours_is_not_negative"
+                condition=Q(origin="IMPORTED")
+                | Q(kind="INVOICE", net__gte=0, tax__gte=0)
+                | Q(kind="CREDIT_NOTE", net__lte=0, tax__lte=0),
+                name="invoice_of_ours_has_the_sign_of_its_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="INVOICE", credits__isnull=True)
+                | Q(kind="CREDIT_NOTE") & (Q(origin="IMPORTED", credits__isnull=True) | Q(credits__isnull=False)),
+                name="invoice_is_credited_by_a_credit_note",
             ),
             models.CheckConstraint(
                 condition=Q(origin="IMPORTED") | Q(due_date__gte=F("issue_date")),
@@ -124,12 +144,30 @@ class Invoice(models.Model):
     def is_imported(self) -> bool:
         return self.origin == self.Origin.IMPORTED
 
+    @property
+    def is_credit_note(self) -> bool:
+        return self.kind == self.Kind.CREDIT_NOTE
+
+    @property
+    def noun(self) -> str:
+        """What it is called in a sentence."""
+        return "credit note" if self.is_credit_note else "invoice"
+
+    @property
+    def sign(self) -> int:
+        """What turns its sums into those on paper and in the platform's books, and back."""
+        return -1 if self.is_credit_note else 1
+
 
 class InvoiceLine(models.Model):
-    """One line; its sums are stored as they were counted. One without a tax rate of ours was imported."""
+    """One line; its sums are stored as they were counted. One without a tax rate of ours was imported.
+
+    A line of a credit note of ours names the line that it `credits`.
+    """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveSmallIntegerField()
+    credits = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="credited_by", editable=False)
     item = models.ForeignKey(Item, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     description = models.CharField(max_length=1000, validators=[NO_MARKUP])
     quantity = models.DecimalField(

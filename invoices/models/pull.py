@@ -7,13 +7,15 @@ from connectors.models import Connection
 
 
 class Pull(models.Model):
-    """The reading of one connection's books: its cursor, who reads now, and what the latest reading brought.
+    """The reading of one connection's books: its cursors, who reads now, and what the latest reading brought.
 
-    The cursor moves in the transaction that keeps its page. `compared_at` is when deletions were last looked for.
+    Invoices and credit notes are lists of their own over there, each with its cursor, which moves in the transaction
+    that keeps its page. `compared_at` is when deletions were last looked for.
     """
 
     connection = models.OneToOneField(Connection, on_delete=models.PROTECT, primary_key=True, related_name="pull")
     cursor = models.TextField(blank=True)
+    credit_cursor = models.TextField(blank=True)
     due_at = models.DateTimeField()
     fence = models.PositiveBigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)

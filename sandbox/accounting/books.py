@@ -1,4 +1,4 @@
-"""The books of one business on disk: contacts, items, sales invoices, the next number and the conditions set.
+"""The books of one business on disk: contacts, items, invoices, credit notes, the next number and the conditions set.
 
 A document is stored as the API shows it; keys with a leading underscore stay inside.
 """
@@ -113,9 +113,9 @@ class Books:
                 (json.dumps(document), document["id"], self.business_id),
             )
 
-    def holds_number(self, number: str) -> bool:
-        """True for void and deleted invoices too: a number is never free again."""
-        return self._holds(INVOICE, "invoice_number", number)
+    def holds_number(self, number: str, kind: str = INVOICE) -> bool:
+        """True for void and deleted ones too: a number is never free again. Credit notes count separately."""
+        return self._holds(kind, "invoice_number", number)
 
     def holds_reference(self, reference: str) -> bool:
         """True for deleted contacts too: they keep their reference."""
@@ -143,13 +143,16 @@ class Books:
     def account(self, id: str) -> Account | None:
         return next((each for each in self.chart() if each.id == id), None)
 
-    def next_number(self) -> int:
-        rows = self._rows("SELECT next_number FROM counter WHERE business_id = ?", [self.business_id])
+    def next_number(self, kind: str = INVOICE) -> int:
+        rows = self._rows("SELECT next_number FROM counter WHERE business_id = ?", [self._counter(kind)])
         return int(rows[0]["next_number"]) if rows else 1
 
-    def set_next_number(self, number: int) -> None:
+    def set_next_number(self, number: int, kind: str = INVOICE) -> None:
         with self._store.transaction() as database:
-            database.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (self.business_id, number))
+            database.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (self._counter(kind), number))
+
+    def _counter(self, kind: str) -> str:
+        return self.business_id if kind == INVOICE else f"{self.business_id} {kind}"
 
     def _holds(self, kind: str, name: str, value: str) -> bool:
         search = Search()

@@ -12,7 +12,7 @@ from sandbox.accounting.books import Books, Search, column
 from sandbox.accounting.catalogue import find_tax_rate
 from sandbox.accounting.contacts import check_contact, contact_document
 from sandbox.accounting.invoice_reading import pennies
-from sandbox.accounting.kinds import CONTACT, INVOICE
+from sandbox.accounting.kinds import CONTACT, CREDIT_NOTE, INVOICE
 from sandbox.accounting.reading import Json
 from sandbox.clock import Clock, stamp
 
@@ -29,7 +29,8 @@ LINE = {
 
 
 def enter(books: Books, entry: Mapping[str, Any], now: datetime) -> Json:
-    """Use inside a transaction: a refused invoice leaves no new customer behind. Raises Refused."""
+    """An invoice, or what `kind` says. Use inside a transaction: a refused one leaves no new customer behind. Raises
+    Refused."""
     number = {"invoice_number_prefix": entry.get("prefix") or "", "invoice_number": entry.get("number")}
     fields = {
         "contact_id": entry.get("contact_id") or _customer(books, entry.get("contact_name"), now),
@@ -39,7 +40,8 @@ def enter(books: Books, entry: Mapping[str, Any], now: datetime) -> Json:
         "invoice_lines": [_line(books, each) for each in entry.get("lines") or [{}]],
         **(number if entry.get("number") else {}),
     }
-    return invoicing.create(books, fields, now)
+    kind = CREDIT_NOTE if entry.get("kind") == CREDIT_NOTE else INVOICE
+    return invoicing.create(books, fields, now, kind)
 
 
 def enter_many(books: Books, entry: Mapping[str, Any], count: int, clock: Clock) -> int:

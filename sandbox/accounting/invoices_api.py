@@ -1,64 +1,65 @@
-"""The API's sales invoices."""
+"""The API's sales invoices and sales credit notes: the same conversation, each under its own names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.client import NO_CONTENT
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from sandbox.accounting import API_PREFIX, invoicing, replays
-from sandbox.accounting.answers import not_found
+from sandbox.accounting.answers import Problem, Refused, not_found
 from sandbox.accounting.books import Search, column, like_text
 from sandbox.accounting.entrance import answer_once, body_of, books, guard
-from sandbox.accounting.kinds import INVOICE
+from sandbox.accounting.kinds import CREDIT_NOTE, INVOICE
 from sandbox.accounting.listing import add_moments, page_of, shown
 from sandbox.accounting.reading import Json, moment
 from sandbox.clock import stamp
 from sandbox.context import sandbox
 
-api = Blueprint("accounting_invoices", __name__, url_prefix=f"{API_PREFIX}/sales_invoices")
-guard(api)
-
 SORTS = frozenset({"created_at", "updated_at", "date", "due_date"})
 # How a search text is matched; what Sage really does is not known, so a switch chooses.
 PATTERNS = {"substring": "%{}%", "prefix": "{}%", "exact": "{}"}
+# What a kind of document is called otherwise than an invoice, and what an invoice has that it has not.
+NAMES: Mapping[str, Mapping[str, str]] = {
+    INVOICE: {},
+    CREDIT_NOTE: {
+        "invoice_number_prefix": "credit_note_number_prefix",
+        "invoice_number": "credit_note_number",
+        "invoice_lines": "credit_note_lines",
+    },
+}
+LACKING = {INVOICE: ("original_invoice_date",), CREDIT_NOTE: ("due_date",)}
 
 
-@api.get("")
-def list_invoices() -> Response:
+def list_invoices(kind: str) -> Response:
     search = _asked_search()
-    total = books().count(INVOICE, search)
+    total = books().count(kind, search)
 
     def fetch(limit: int, offset: int) -> list[Json]:
-        return [_complete(each) for each in books().find(INVOICE, search, limit, offset)]
+        return [_complete(each) for each in books().find(kind, search, limit, offset)]
 
-    return jsonify(page_of("/sales_invoices", request.args, total, fetch))
-
-
-@api.post("")
-def create_invoice() -> tuple[Response, int]:
-    fields = body_of("sales_invoice")
-    return _once(fields, lambda: (201, invoicing.create(books(), fields, sandbox().now())))
+    return jsonify(page_of(f"/{kind}s", request.args, total, fetch))
 
 
-@api.get("/<id>")
-def show_invoice(id: str) -> Response:
-    invoice = books().get(INVOICE, id)
-    if invoice is None:
-        raise not_found()
-    return jsonify(_public(invoice))
+def create_invoice(kind: str) -> tuple[Response, int]:
+    fields = body_of(kind)
+    return _once(kind, fields, lambda given: (201, invoicing.create(books(), given, sandbox().now(), kind)))
 
 
-@api.put("/<id>")
-def amend_invoice(id: str) -> tuple[Response, int]:
-    fields = body_of("sales_invoice")
-    return _once(fields, lambda: (200, invoicing.amend(books(), id, fields, sandbox().now())))
+def show_invoice(kind: str, id: str) -> Response:
+    return jsonify(_public(_existing(kind, id)))
 
 
-@api.delete("/<id>")
-def void_invoice(id: str) -> Response:
+def amend_invoice(kind: str, id: str) -> tuple[Response, int]:
+    _existing(kind, id)
+    fields = body_of(kind)
+    return _once(kind, fields, lambda given: (200, invoicing.amend(books(), id, given, sandbox().now())))
+
+
+def void_invoice(kind: str, id: str) -> Response:
     """The reason may come in the query or in the body: Sage's own pages disagree. They don't say what the answer to
     removing a draft is: 200 with it, or 204, as the switch says."""
+    _existing(kind, id)
     body = request.get_json(silent=True)
     reason = request.args.get("void_reason") or (body.get("void_reason") if isinstance(body, dict) else None) or ""
     with sandbox().store.transaction():
@@ -68,15 +69,48 @@ def void_invoice(id: str) -> Response:
     return jsonify(_public(gone))
 
 
-@api.post("/<id>/release")
-def release_invoice(id: str) -> tuple[Response, int]:
+def release_invoice(kind: str, id: str) -> tuple[Response, int]:
+    _existing(kind, id)
     with sandbox().store.transaction():
         return jsonify(_public(invoicing.release(books(), id, sandbox().now()))), 201
 
 
-def _once(fields: Json, work: Callable[[], replays.Answer]) -> tuple[Response, int]:
+def _blueprint(kind: str) -> Blueprint:
+    made = Blueprint(f"accounting_{kind}s", __name__, url_prefix=f"{API_PREFIX}/{kind}s")
+    guard(made)
+    for rule, view, method in (
+        ("", list_invoices, "GET"),
+        ("", create_invoice, "POST"),
+        ("/<id>", show_invoice, "GET"),
+        ("/<id>", amend_invoice, "PUT"),
+        ("/<id>", void_invoice, "DELETE"),
+        ("/<id>/release", release_invoice, "POST"),
+    ):
+        made.add_url_rule(rule, view_func=view, methods=[method], defaults={"kind": kind})
+    return made
+
+
+api, credit_notes_api = _blueprint(INVOICE), _blueprint(CREDIT_NOTE)
+
+
+def _existing(kind: str, id: str) -> Json:
+    found = books().get(kind, id)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _once(kind: str, fields: Json, work: Callable[[Json], replays.Answer]) -> tuple[Response, int]:
     """Does the work once for one idempotency_id and shows what it made, or what it made the first time."""
-    status, body = answer_once("sales_invoice", fields, work)
+    ours = {theirs: name for name, theirs in NAMES[kind].items()}
+    given = {ours.get(name, name): value for name, value in fields.items()}
+    try:
+        status, body = answer_once(kind, given, lambda: work(given))
+    except Refused as refused:
+        problems = [
+            Problem(one.message, NAMES[kind].get(one.source, one.source), code=one.code) for one in refused.problems
+        ]
+        raise Refused(refused.status, problems) from None
     return jsonify(_public(body) if isinstance(body, dict) else body), status
 
 
@@ -91,7 +125,8 @@ def _complete(invoice: Json) -> Json:
     complete = {**invoice, "links": [{"href": href, "rel": "alternate", "type": "text/html"}]}
     if request.args.get("show_payments_allocations") != "true":
         del complete["payments_allocations"]
-    return complete
+    kind = invoicing.kind_of(invoice)
+    return {NAMES[kind].get(name, name): value for name, value in complete.items() if name not in LACKING[kind]}
 
 
 def _asked_search() -> Search:

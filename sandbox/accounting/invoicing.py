@@ -1,4 +1,4 @@
-"""What can happen to a sales invoice: created, amended, released, paid, voided; each in one transaction."""
+"""What can happen to an invoice or a credit note: created, amended, released, paid, voided; each in one transaction."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -9,10 +9,10 @@ from uuid import uuid4
 from sandbox.accounting.answers import invalid, not_found
 from sandbox.accounting.books import Books
 from sandbox.accounting.invoice_reading import read_invoice
-from sandbox.accounting.kinds import INVOICE
+from sandbox.accounting.kinds import CREDIT_NOTE, INVOICE
 from sandbox.accounting.reading import REQUIRED, Json, Reader
 from sandbox.accounting.shapes import (
-    DEFAULT_PREFIX,
+    DEFAULT_PREFIXES,
     base,
     decimal_text,
     invoice_contents,
@@ -23,6 +23,7 @@ from sandbox.accounting.shapes import (
 from sandbox.clock import stamp
 
 REASON_LIMIT = 200
+PAYMENTS = {INVOICE: "Customer Receipt", CREDIT_NOTE: "Customer Allocation"}
 UNPOSTED = frozenset({"DRAFT", "PRO_FORMA"})
 
 
@@ -30,14 +31,20 @@ def status_of(invoice: Mapping[str, Any]) -> str:
     return str(invoice["status"]["id"])
 
 
-def create(books: Books, fields: Mapping[str, Any], now: datetime) -> Json:
-    """Raises Refused."""
+def kind_of(invoice: Mapping[str, Any]) -> str:
+    return str(invoice.get("_kind", INVOICE))
+
+
+def create(books: Books, fields: Mapping[str, Any], now: datetime, kind: str = INVOICE) -> Json:
+    """A credit note is kept as an invoice is, under the same names; the API tells of it under its own. Raises
+    Refused."""
     checked = read_invoice(fields, books)
-    prefix, number = _read_number(fields)
+    prefix, number = _read_number(fields, DEFAULT_PREFIXES[kind])
     status = _read_status(fields)
     invoice = {
-        **new_invoice(uuid4().hex, stamp(now)),
+        **new_invoice(uuid4().hex, stamp(now), kind),
         **invoice_contents(checked),
+        "original_invoice_date": fields.get("original_invoice_date"),
         "_idempotency_id": fields.get("idempotency_id"),
         "invoice_number_prefix": prefix,
         "status": status_base(status),
@@ -47,7 +54,7 @@ def create(books: Books, fields: Mapping[str, Any], now: datetime) -> Json:
     else:
         _post(books, invoice, number)
     _settle(invoice, now)
-    books.add(INVOICE, invoice)
+    books.add(kind, invoice)
     return invoice
 
 
@@ -113,7 +120,7 @@ def pay(books: Books, id: str, amount: Decimal | None, day: date, now: datetime)
     outstanding = Decimal(invoice["outstanding_amount"])
     if amount is None or not 0 < amount <= outstanding or amount != round(amount, 2):
         raise invalid(f"Enter an amount between 0.01 and {outstanding:.2f}.", "amount")
-    payment = {"id": uuid4().hex, "date": day.isoformat(), "type": "Customer Receipt", "reference": ""}
+    payment = {"id": uuid4().hex, "date": day.isoformat(), "type": PAYMENTS[kind_of(invoice)], "reference": ""}
     invoice["payments_allocations"].append({**payment, "amount": decimal_text(amount), "discount": "0.0"})
     return _keep(books, invoice, now)
 
@@ -127,7 +134,7 @@ def unpay(books: Books, id: str, payment_id: str, now: datetime) -> Json:
 
 
 def existing(books: Books, id: str) -> Json:
-    invoice = books.get(INVOICE, id)
+    invoice = books.get(INVOICE, id) or books.get(CREDIT_NOTE, id)
     if invoice is None:
         raise not_found()
     return invoice
@@ -146,11 +153,11 @@ def _read_status(fields: Mapping[str, Any]) -> str:
     return str(status)
 
 
-def _read_number(fields: Mapping[str, Any]) -> tuple[str, str | None]:
+def _read_number(fields: Mapping[str, Any], default_prefix: str) -> tuple[str, str | None]:
     """The prefix, and the whole number when one was sent; a prefix that it already carries isn't doubled."""
     reader = Reader(fields, [])
     prefix = (
-        DEFAULT_PREFIX if fields.get("invoice_number_prefix") is None else reader.text("invoice_number_prefix", limit=6)
+        default_prefix if fields.get("invoice_number_prefix") is None else reader.text("invoice_number_prefix", limit=6)
     )
     number = reader.text("invoice_number")
     reader.settle()
@@ -160,19 +167,21 @@ def _read_number(fields: Mapping[str, Any]) -> tuple[str, str | None]:
 
 
 def _post(books: Books, invoice: Json, number: str | None) -> None:
-    number = number or _next_number(books, invoice["invoice_number_prefix"])
-    if books.holds_number(number):
+    kind = kind_of(invoice)
+    number = number or _next_number(books, invoice["invoice_number_prefix"], kind)
+    if books.holds_number(number, kind):
         # An assumption: Sage's help says that a number can't be used again, but not what the API then answers.
-        raise invalid("This invoice number has already been used.", "invoice_number")
+        noun = kind.removeprefix("sales_").replace("_", " ")
+        raise invalid(f"This {noun} number has already been used.", "invoice_number")
     _show_number(invoice, number)
     invoice["transaction"] = base("transactions", uuid4().hex, None)
 
 
-def _next_number(books: Books, prefix: str) -> str:
-    value = books.next_number()
-    while books.holds_number(f"{prefix}{value}"):
+def _next_number(books: Books, prefix: str, kind: str) -> str:
+    value = books.next_number(kind)
+    while books.holds_number(f"{prefix}{value}", kind):
         value += 1
-    books.set_next_number(value + 1)
+    books.set_next_number(value + 1, kind)
     return f"{prefix}{value}"
 
 

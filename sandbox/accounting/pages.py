@@ -13,7 +13,7 @@ from sandbox.accounting.answers import Problem, Refused
 from sandbox.accounting.books import Books, Search, business_of, column
 from sandbox.accounting.by_hand import enter, tax_due, typed_decimal
 from sandbox.accounting.catalogue import BUSINESSES, TAX_RATES, Business, find_business
-from sandbox.accounting.kinds import CONTACT, INVOICE
+from sandbox.accounting.kinds import CONTACT, CREDIT_NOTE, INVOICE
 from sandbox.accounting.reading import Json
 from sandbox.accounting.report import invoice_report
 from sandbox.accounting.shapes import invoice_fields
@@ -46,13 +46,22 @@ def plain_date(text: str) -> str:
 
 @pages.get("")
 def invoices() -> str:
+    return _list(INVOICE)
+
+
+@pages.get("/credit_notes")
+def credit_notes() -> str:
+    return _list(CREDIT_NOTE)
+
+
+def _list(kind: str) -> str:
     business = asked_business()
     books = Books(sandbox().store, business.id)
     search = Search(order="seq DESC")
     search.add(f"{column('deleted_at')} IS NULL")
-    rows = [invoice_report(each, business.id) for each in books.find(INVOICE, search, SHOWN)]
-    found = books.count(INVOICE, search)
-    return render("invoices", business, invoices=rows, found=found, conditions=books.conditions())
+    rows = [invoice_report(each, business.id) for each in books.find(kind, search, SHOWN)]
+    found = books.count(kind, search)
+    return render("invoices", business, kind=kind, invoices=rows, found=found, conditions=books.conditions())
 
 
 @pages.get("/invoices/new")
@@ -147,7 +156,7 @@ def _change(id: str, work: Callable[[Books], Json]) -> Page:
 def _invoice_page(id: str, typed: Mapping[str, str], problems: Sequence[Problem]) -> str:
     business = _business_holding(id)
     books = Books(sandbox().store, business.id)
-    found = books.get(INVOICE, id)
+    found = books.get(INVOICE, id) or books.get(CREDIT_NOTE, id)
     if found is None:
         abort(404, "There is no such invoice in these books.")
     return render(

@@ -10,7 +10,7 @@ from sandbox.accounting.books import Books, Search, column, like_text
 from sandbox.accounting.catalogue import TAX_RATES, Account, find_business, find_tax_rate
 from sandbox.accounting.contacts import check_contact, contact_document, restated
 from sandbox.accounting.entrance import answer_once, body_of, books, caller, guard
-from sandbox.accounting.kinds import CONTACT
+from sandbox.accounting.kinds import CONTACT, CREDIT_NOTE
 from sandbox.accounting.listing import add_moments, page_of, page_of_list, shown
 from sandbox.accounting.reading import Json
 from sandbox.accounting.shapes import (
@@ -117,7 +117,7 @@ def delete_contact(id: str) -> tuple[str, int]:
 
 @api.get("/invoice_settings")
 def invoice_settings() -> Response:
-    return _single(invoice_settings_shape(books().next_number()))
+    return _single(invoice_settings_shape(books().next_number(), books().next_number(CREDIT_NOTE)))
 
 
 @api.get("/financial_settings")

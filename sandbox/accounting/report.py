@@ -8,7 +8,8 @@ from sandbox.accounting.answers import not_found
 from sandbox.accounting.books import Books
 from sandbox.accounting.catalogue import BUSINESSES, Business, find_account
 from sandbox.accounting.contacts import restated
-from sandbox.accounting.kinds import CONTACT, INVOICE, ITEMS
+from sandbox.accounting.invoicing import kind_of
+from sandbox.accounting.kinds import CONTACT, CREDIT_NOTE, INVOICE, ITEMS
 from sandbox.accounting.listing import shown
 from sandbox.accounting.reading import Json
 from sandbox.accounting.shapes import item_ids
@@ -99,6 +100,7 @@ def _business_report(business: Business) -> Json:
         "name": business.name,
         "next_invoice_number": books.next_number(),
         "invoices": [invoice_report(each, business.id) for each in books.all(INVOICE)],
+        "credit_notes": [invoice_report(each, business.id) for each in books.all(CREDIT_NOTE)],
         "contacts": [shown(each, "all") for each in books.all(CONTACT)],
         **{f"{kind}s": items_report(books, kind) for kind in ITEMS},
         "conditions": books.conditions().document(),
@@ -132,6 +134,8 @@ def invoice_report(invoice: Json, business_id: str) -> Json:
         **{name: invoice[name] for name in HEADER},
         "number": invoice["invoice_number"],
         "prefix": invoice["invoice_number_prefix"],
+        "kind": kind_of(invoice),
+        "original_invoice_date": invoice.get("original_invoice_date"),
         "status": status,
         "status_shown": STATUS_WORDS[status],
         "contact_id": invoice["contact"]["id"],

@@ -7,11 +7,12 @@ from typing import Any
 from sandbox.accounting.catalogue import Account, Business, Person, TaxRate
 from sandbox.accounting.conditions import Conditions
 from sandbox.accounting.invoice_reading import ADDRESS_FIELDS, CREDIT_DAYS, Invoice, Line
-from sandbox.accounting.kinds import ITEMS
+from sandbox.accounting.kinds import CREDIT_NOTE, INVOICE, ITEMS
 from sandbox.accounting.reading import Json
 
 BOOKS_OPENED = "2019-04-01T09:00:00Z"
 DEFAULT_PREFIX = "SI-"
+DEFAULT_PREFIXES = {INVOICE: DEFAULT_PREFIX, CREDIT_NOTE: "SC-"}
 ARTEFACT_STATUSES = {
     "UNPAID": "Unpaid",
     "PART_PAID": "Part Paid",
@@ -127,14 +128,14 @@ def person_shape(person: Person) -> Json:
     }
 
 
-def invoice_settings_shape(next_number: int) -> Json:
+def invoice_settings_shape(next_number: int, next_credit_note_number: int) -> Json:
     return {
         "$path": "/invoice_settings",
         "next_invoice_number": next_number,
-        "next_credit_note_number": 1,
+        "next_credit_note_number": next_credit_note_number,
         "separate_invoice_credit_note_numbering": True,
         "sales_invoice_number_prefix": DEFAULT_PREFIX,
-        "sales_credit_note_number_prefix": "SC-",
+        "sales_credit_note_number_prefix": DEFAULT_PREFIXES[CREDIT_NOTE],
         "invoice_terms_and_conditions": "",
         "default_note_on_invoice": "",
         "customer_credit_days": CREDIT_DAYS,
@@ -163,18 +164,19 @@ def financial_settings_shape(conditions: Conditions) -> Json:
     }
 
 
-def new_invoice(id: str, at: str) -> Json:
-    """What a sales invoice holds from its first moment and no client can change."""
+def new_invoice(id: str, at: str, kind: str = INVOICE) -> Json:
+    """What a sales invoice or credit note holds from its first moment and no client can change."""
     zero = decimal_text(Decimal(0))
     shipping = ("shipping_net_amount", "shipping_tax_amount", "shipping_total_amount")
     return {
-        **base("sales_invoices", id, None),
+        **base(f"{kind}s", id, None),
+        "_kind": kind,
         "created_at": at,
         "editable": True,
         "vat_reverse_charge": False,
         "tax_calculation_method": None,
         "transaction": None,
-        "transaction_type": base("transaction_types", "SALES_INVOICE", "Sales Invoice"),
+        "transaction_type": base("transaction_types", kind.upper(), kind.replace("_", " ").title()),
         "deleted_at": None,
         **{name: zero for name in shipping},
         "shipping_tax_rate": base("tax_rates", "GB_NO_TAX", "No VAT 0.00%"),

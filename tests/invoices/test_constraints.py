@@ -230,9 +230,14 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "invoices_invoice_number": [two_invoices_of_one_number],
     "invoices_invoice_uuid": [lambda s: Invoice.objects.filter(pk=s.another().invoice_id).update(uuid=s.invoice.uuid)],
     "invoice_total_is_net_and_tax": [invoice_changed(total=Decimal("204.01"))],
-    "invoice_of_ours_is_not_negative": [
+    "invoice_of_ours_has_the_sign_of_its_kind": [
         invoice_changed(net=-1, tax=0, total=-1),
         invoice_changed(net=1, tax=-1, total=0),
+        lambda s: s.row(kind="CREDIT_NOTE", credits=s.another().invoice),
+    ],
+    "invoice_is_credited_by_a_credit_note": [
+        lambda s: s.row(credits=s.another().invoice),
+        invoice_changed(kind="CREDIT_NOTE", net=-1, tax=0, total=-1),
     ],
     "invoice_of_ours_is_not_due_before_its_date": [invoice_changed(due_date=date(2026, 11, 1))],
     "invoice_past_draft_has_a_number": [invoice_changed(number=None)],

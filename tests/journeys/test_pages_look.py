@@ -84,6 +84,7 @@ class Tour:
         yield from self.incrementors()
         yield from self.invoices()
         yield from self.sending_many()
+        yield from self.crediting()
         yield from self.voiding()
         yield from self.mails()
         yield from self.failures()
@@ -285,6 +286,21 @@ class Tour:
         Connection.objects.update(paused_until=None)
         yield self.open("sent many, cancelled", f"/invoices/sends/{chosen.pk}/")
         yield self.open("sends", "/invoices/sends/")
+
+    def crediting(self) -> Iterator[str]:
+        sent = Invoice.objects.filter(status=Invoice.Status.SENT, origin="OWN").order_by("pk").first()
+        assert sent
+        yield self.open("credit", f"/invoices/{sent.pk}/credit/")
+        self.page.get_by_label("Quantity").first.fill("9999")
+        self.press("Create credit note")
+        yield "credit with errors"
+        self.page.get_by_label("Quantity").first.fill("1")
+        self.press("Create credit note")
+        yield "credit note"
+        yield self.open("credited", f"/invoices/{sent.pk}/")
+        yield self.open("no credit from here", f"/invoices/{approved().pk}/credit/")
+        draft_credit = Invoice.objects.get(credits=sent)
+        services.discard(invoice_id=draft_credit.pk, reason="Not agreed", actor=self.admin, now=timezone.now())
 
     def voiding(self) -> Iterator[str]:
         sent = Invoice.objects.filter(status=Invoice.Status.SENT, pushes__state=Push.State.SENT)[0]

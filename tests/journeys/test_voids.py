@@ -1,7 +1,7 @@
 """A void from here stands in the sandbox's books and then here: one suite, tried on each platform over HTTP."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from invoices import parting, pull, void_services, voiding
 from invoices.models import Invoice, Pull, Push, Voiding
 from tests.books import INTACCT, Sandbox
 from tests.journeys.intacct import send
+from tests.journeys.test_credit_notes import credit_of
 
 pytestmark = pytest.mark.django_db
 REASON = "Raised twice"
@@ -35,6 +36,7 @@ class Platform:
     revoked: str
     reason: Callable[[dict[str, Any]], object]
     state: Callable[[dict[str, Any]], str]
+    credits: bool = False
 
 
 PLATFORMS = {
@@ -65,6 +67,10 @@ PLATFORMS = {
         state=lambda row: {"posted": "UNPAID", "reversed": "VOID"}.get(row["state"], row["state"]),
     ),
 }
+CREDIT_NOTES = "DELETE /accounting/v3.1/sales_credit_notes"
+PLATFORMS["sage_accounting, a credit note"] = replace(
+    PLATFORMS["sage_accounting"], credits=True, voids=CREDIT_NOTES, removes=CREDIT_NOTES
+)
 
 
 class World:
@@ -75,7 +81,8 @@ class World:
         self.invoice: Invoice
 
     def held(self) -> dict[str, Any]:
-        rows = self.sandbox.invoices() if self.platform.fixture == "connection" else self.sandbox.intacct()["invoices"]
+        ours = self.sandbox.credit_notes if self.platform.credits else self.sandbox.invoices
+        rows = ours() if self.platform.fixture == "connection" else self.sandbox.intacct()["invoices"]
         found: list[dict[str, Any]] = [row for row in rows if self.token in (row.get("key"), row["id"])]
         return found[0] if found else {"state": "GONE", "deleted_at": "now", "status": "GONE"}
 
@@ -105,6 +112,9 @@ def world(request: pytest.FixtureRequest, sandbox: Sandbox, invoice: Invoice, st
     platform = PLATFORMS[request.param]
     found = World(platform, sandbox, request.getfixturevalue(platform.fixture))
     assert send(invoice, staff, now).state == Push.State.SENT
+    if platform.credits:
+        invoice = credit_of(invoice, staff, now)
+        assert send(invoice, staff, now).state == Push.State.SENT
     found.invoice = invoice
     return found
 
@@ -140,10 +150,10 @@ def test_it_is_void_in_the_books_with_the_reason_and_then_here_and_the_next_read
     row = carry(world.ask(staff))
     assert_void_everywhere(world, row)
     assert world.platform.reason(world.held()) == REASON
-    events = world.invoice.events.count()
+    events, documents = world.invoice.events.count(), Invoice.objects.count()
     read_the_books(world)
     assert_void_everywhere(world, row)
-    assert (world.invoice.events.count(), Invoice.objects.count()) == (events, 1)
+    assert (world.invoice.events.count(), Invoice.objects.count()) == (events, documents)
 
 
 def test_a_draft_in_the_books_is_removed(world: World, staff: User, now: datetime, client_of_ours: Any) -> None:
@@ -151,7 +161,10 @@ def test_a_draft_in_the_books_is_removed(world: World, staff: User, now: datetim
     from tests.conftest import draft_for
 
     set_sync_settings(world.connection, {**world.connection.sync_settings, "create_as": "DRAFT"})
-    world.invoice = services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
+    if world.invoice.credits:
+        world.invoice = credit_of(world.invoice.credits, staff, now, "0.5")
+    else:
+        world.invoice = services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
     send(world.invoice, staff, now)
     assert world.state() in ("DRAFT", "draft")
     row = carry(world.ask(staff))

@@ -133,10 +133,9 @@ BUGS = (
     Bug(
         name="the cursor goes on before its page is kept",
         file="invoices/pull.py",
-        old="    return _keep(reading, reading.connector.changed_invoices(cursor, since), now=timezone.now())\n",
-        new="""    changes = reading.connector.changed_invoices(cursor, since)
-    Pull.objects.filter(pk=reading.connection.pk).update(cursor=changes.cursor)
-    return _keep(reading, changes, now=timezone.now())
+        old="    return _keep(reading, kind, changes, now=timezone.now())\n",
+        new="""    Pull.objects.filter(pk=reading.connection.pk).update(**{CURSORS[kind]: changes.cursor})
+    return _keep(reading, kind, changes, now=timezone.now())
 """,
         tests=(f"{PULL}::test_a_worker_killed_at_any_step_of_a_page_ends_with_the_same_rows",),
     ),

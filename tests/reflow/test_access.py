@@ -132,6 +132,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "invoice-next-number": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-link": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-send-again": (but(WRITE, 405), but(WRITE, 302)),
+    "invoice-credit": (WRITE, but(WRITE, 422)),
     "invoice-void": (WRITE, but(WRITE, 422)),
     "invoice-void-again": (but(WRITE, 405), but(WRITE, 302)),
     "invoice-void-stop": (but(WRITE, 405), but(WRITE, 302)),
