@@ -104,13 +104,11 @@ def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice],
         push = _ours(claimed)
         if push is None:
             return
-        remote = remotes[0]
+        remote, what = remotes[0], push.invoice.noun
         if len(remotes) > 1:
-            text = f"{len(remotes)} {push.invoice.noun}s in Sage carry {invoice.reference}."
-            _to_a_person(push, Push.Cause.SEVERAL, text, now)
+            _to_a_person(push, Push.Cause.SEVERAL, f"{len(remotes)} {what}s in Sage carry {invoice.reference}.", now)
         elif not is_the_same(invoice, remote) or _belongs_to_another(push, remote):
-            name, what = remote.number or remote.id, push.invoice.noun
-            text = f"{name} in Sage carries {invoice.reference} but differs from this {what}."
+            text = f"{remote.number or remote.id} in Sage carries {invoice.reference} but differs from this {what}."
             _to_a_person(push, Push.Cause.DIFFERENT, text, now)
         else:
             _link(push, claimed.attempt, remote, PushAttempt.Outcome.FOUND, now)
@@ -121,9 +119,8 @@ def looks_the_same(claimed: Claim, invoice: NewInvoice, remote: RemoteInvoice, *
     with transaction.atomic():
         push = _ours(claimed)
         if push is not None:
-            text = (
-                f"{remote.number or remote.id} in Sage is the same as this {push.invoice.noun} but for its reference, "
-            )
+            name, what = remote.number or remote.id, push.invoice.noun
+            text = f"{name} in Sage is the same as this {what} but for its reference, "
             text += f"{remote.reference or 'which is empty'}; nothing there carries {invoice.reference}."
             _to_a_person(push, Push.Cause.DIFFERENT, text, now)
 

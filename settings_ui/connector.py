@@ -15,12 +15,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connectors import services
+from connectors import authorising, services
+from connectors.authorising import AuthorisationFailed, Journey
 from connectors.interface import Connector, PlatformError
 from connectors.models import Catalogue, Connection
 from connectors.options import Kind
 from connectors.registry import PLATFORMS, endpoints
-from connectors.services import AuthorisationFailed, ChoiceRefused, Journey
+from connectors.services import ChoiceRefused
 from invoices import parting
 from invoices.ahead import choices_of
 from invoices.models import TaxRate
@@ -121,7 +122,7 @@ def connector_authorise(request: HttpRequest) -> HttpResponse:
     if platform not in PLATFORMS:
         raise Http404("This platform is not offered.")
     try:
-        journey = services.begin(platform, redirect_uri=_callback_url())
+        journey = authorising.begin(platform, redirect_uri=_callback_url())
     except AuthorisationFailed as failed:
         messages.error(request, str(failed))
         return redirect("connector")
@@ -142,7 +143,7 @@ def connector_user(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)  # noqa: S101  # for the type checker
     username = form.cleaned_data["username"]
     try:
-        connection = services.connect_as(platform.platform, username, actor=request.user, now=timezone.now())
+        connection = authorising.connect_as(platform.platform, username, actor=request.user, now=timezone.now())
     except AuthorisationFailed as failed:
         form.add_error("username", str(failed))
         return _page(request, form, status=422)
@@ -160,7 +161,7 @@ def connector_callback(request: HttpRequest) -> HttpResponse:
     begun = request.session.pop(JOURNEY, None)
     assert isinstance(request.user, User)  # noqa: S101  # for the type checker
     try:
-        connection = services.complete(
+        connection = authorising.complete(
             Journey(**begun) if begun else None,
             {name: request.GET[name] for name in request.GET},
             redirect_uri=_callback_url(),
@@ -177,7 +178,7 @@ def connector_callback(request: HttpRequest) -> HttpResponse:
 @require_POST
 def connector_company(request: HttpRequest) -> HttpResponse:
     try:
-        services.choose_company(_live(), request.POST.get("company", ""))
+        authorising.choose_company(_live(), request.POST.get("company", ""))
     except (ChoiceRefused, PlatformError) as refused:
         messages.error(request, str(refused))
     return redirect("connector")

@@ -15,17 +15,10 @@ from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone
 
+from connectors.authorising import begin, choose_company, complete
 from connectors.models import Connection
 from connectors.options import Kind
-from connectors.services import (
-    begin,
-    catalogue,
-    choose_account,
-    choose_company,
-    complete,
-    map_tax_rates,
-    set_sync_settings,
-)
+from connectors.services import catalogue, choose_account, map_tax_rates, set_sync_settings
 from invoices import services
 from invoices.models import Client, Invoice, Item, TaxRate
 from invoices.services import InvoiceDraft, LineDraft

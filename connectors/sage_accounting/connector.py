@@ -55,11 +55,15 @@ from connectors.sage_accounting.shapes import (
     contact_body,
     invoice_body,
     item_body,
+    items_of,
     name_of,
+    object_of,
     remote_client,
     remote_entry,
     remote_invoice,
     remote_item,
+    same_text,
+    shown_as,
 )
 
 MOST_PAGES = 500
@@ -148,7 +152,7 @@ class SageAccounting:
     def companies(self) -> tuple[Company, ...]:
         """`GET /businesses`: all of them stand on one page."""
         answer = self.wire.get("/businesses", params={}, headers={})
-        return tuple(Company(id=row["id"], name=name_of(row)) for row in _items(answer))
+        return tuple(Company(id=row["id"], name=name_of(row)) for row in items_of(answer))
 
     def catalogue(self, kind: Kind) -> tuple[Entry, ...]:
         path, params = LISTS[kind]
@@ -164,7 +168,7 @@ class SageAccounting:
         for trait, value in ours.items():
             parameter = "email" if trait == "email" else "search"
             rows = self._all("/contacts", {**CUSTOMERS, parameter: value}) if value else []
-            found = tuple(one for one in map(remote_client, rows) if _same(getattr(one, trait), value))
+            found = tuple(one for one in map(remote_client, rows) if same_text(getattr(one, trait), value))
             if found:
                 return found
         return ()
@@ -178,21 +182,21 @@ class SageAccounting:
 
     def create_client(self, client: NewClient, key: str) -> RemoteClient:
         answer = self._post("/contacts", {"contact": contact_body(client, key)})
-        return remote_client(_object(answer))
+        return remote_client(object_of(answer))
 
     def find_items(self, item: NewItem) -> tuple[RemoteItem, ...]:
         """`GET /products` or `/services`: `search` goes by code or description, so the code is compared here."""
-        return tuple(one for one in self.search_items(item.code, item.sort) if _same(one.code, item.code))
+        return tuple(one for one in self.search_items(item.code, item.sort) if same_text(one.code, item.code))
 
     def create_item(self, item: NewItem, key: str) -> RemoteItem:
         kind = ITEM_PATHS[item.sort]
-        return remote_item(_object(self._post(f"/{kind}s", {kind: item_body(item, key)})))
+        return remote_item(object_of(self._post(f"/{kind}s", {kind: item_body(item, key)})))
 
     def create_invoices(self, invoices: Sequence[NewInvoice], key: str) -> tuple[RemoteInvoice | PlatformError, ...]:
         """`POST` without a status: final, shown as Created, its number and id in the answer."""
         (invoice,) = invoices
         answer = self._post(self.shape.path, {self.shape.entity: invoice_body(invoice, key, self.shape)})
-        made = self._remote(_object(answer))
+        made = self._remote(object_of(answer))
         if made.reference not in ("", invoice.reference):
             raise OutcomeUnknown("Sage's answer is about another invoice.", status=answer.status)
         return (made,)
@@ -216,11 +220,11 @@ class SageAccounting:
         """
         for params in ({"search": number}, {"contact_id": client_id}):
             rows = self._all(self.shape.path, {**params, "attributes": attributes(self.shape)})
-            found = tuple(one for one in map(self._remote, rows) if _same(one.number, number))
+            found = tuple(one for one in map(self._remote, rows) if same_text(one.number, number))
             if found:
                 return found
         for page in islice(self._pages(self.shape.path, {"sort": "created_at:desc"}), NEWEST_PAGES):
-            if ids := [row["id"] for row in page if _same(row.get("displayed_as") or "", number)]:
+            if ids := [row["id"] for row in page if same_text(row.get("displayed_as") or "", number)]:
                 return self.read_invoices(ids)
         return ()
 
@@ -228,7 +232,7 @@ class SageAccounting:
         """Among the newest 2,000, whose lists show each number as `displayed_as`; the first few of them are read."""
         wanted = {number.strip().casefold() for number in numbers}
         newest = islice(self._pages(self.shape.path, {"sort": "created_at:desc"}), NEWEST_PAGES)
-        ids = [row["id"] for page in newest for row in page if _shown(row) in wanted]
+        ids = [row["id"] for page in newest for row in page if shown_as(row) in wanted]
         return self.read_invoices(ids[:FEW])
 
     def next_number(self) -> str:
@@ -274,7 +278,7 @@ class SageAccounting:
                 raise
             return None
         self._check_echo(answer)
-        return self._remote(_object(answer))
+        return self._remote(object_of(answer))
 
     def void_invoice(self, invoice: RemoteInvoice, reason: str, on: date) -> None:
         """`DELETE` by key, voided on its own date: the Swagger has the reason in the query, the guide in
@@ -283,7 +287,7 @@ class SageAccounting:
         answer = wire.delete(self._path(invoice.id), params=given, body=given, headers=self._business)
         self._check_echo(answer)
         if answer.status != HTTPStatus.NO_CONTENT:
-            _object(answer)
+            object_of(answer)
 
     def _remote(self, row: Mapping[str, Any]) -> RemoteInvoice:
         return remote_invoice(row, self.shape)
@@ -327,28 +331,7 @@ class SageAccounting:
         paging = {"items_per_page": str(size), "page": str(page)}
         answer = self.wire.get(path, params={**params, **paging}, headers=self._business)
         self._check_echo(answer)
-        items, total = _items(answer), answer.body.get("$total", 0)
+        items, total = items_of(answer), answer.body.get("$total", 0)
         if not isinstance(total, int):
             raise TryLater(f"Sage's list at {path} can't be read.")
         return items, total
-
-
-def _shown(row: dict[str, Any]) -> str:
-    return str(row.get("displayed_as") or "").strip().casefold()
-
-
-def _same(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
-
-
-def _items(answer: Answer) -> list[dict[str, Any]]:
-    items = answer.body.get("$items") if isinstance(answer.body, dict) else None
-    if not isinstance(items, list) or not all(isinstance(row, dict) and row.get("id") for row in items):
-        raise TryLater("Sage's answer is not a list.", status=answer.status)
-    return items
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    if not isinstance(answer.body, dict) or not answer.body.get("id"):
-        raise OutcomeUnknown("Sage's answer does not say what it wrote.", status=answer.status)
-    return answer.body

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from connectors.http import Answer
 from connectors.interface import (
     BookedInvoice,
     BookedLine,
@@ -21,6 +22,7 @@ from connectors.interface import (
     RemoteInvoice,
     RemoteItem,
     RemoteStatus,
+    TryLater,
 )
 from connectors.watermark import moment_of, time_of
 
@@ -242,3 +244,24 @@ def remote_client(row: Mapping[str, Any]) -> RemoteClient:
 
 def name_of(row: Mapping[str, Any]) -> str:
     return row.get("name") or row.get("displayed_as") or ""
+
+
+def shown_as(row: dict[str, Any]) -> str:
+    return str(row.get("displayed_as") or "").strip().casefold()
+
+
+def same_text(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def items_of(answer: Answer) -> list[dict[str, Any]]:
+    items = answer.body.get("$items") if isinstance(answer.body, dict) else None
+    if not isinstance(items, list) or not all(isinstance(row, dict) and row.get("id") for row in items):
+        raise TryLater("Sage's answer is not a list.", status=answer.status)
+    return items
+
+
+def object_of(answer: Answer) -> dict[str, Any]:
+    if not isinstance(answer.body, dict) or not answer.body.get("id"):
+        raise OutcomeUnknown("Sage's answer does not say what it wrote.", status=answer.status)
+    return answer.body

@@ -18,10 +18,11 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from connectors import oauth, tokens
+from connectors.authorising import AuthorisationFailed, begin, connect_as
 from connectors.interface import Fix
 from connectors.models import Catalogue, Connection, Credential, RemoteLink
 from connectors.registry import endpoints
-from connectors.services import AuthorisationFailed, begin, connect_as, open_connector
+from connectors.services import open_connector
 from invoices import push as worker
 from invoices import services
 from invoices.models import Invoice, Push

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from connectors import links, services
+from connectors import authorising, links, services
 from connectors.interface import Fix, NewClient, OutcomeUnknown, Problem, Rejected, RemoteClient, TryLater
 from connectors.models import Catalogue, Connection, Creation, Credential, RemoteLink
 from connectors.options import Kind
@@ -153,9 +153,9 @@ def test_two_workers_that_link_one_client_at_once_agree(bare: Connection, now: d
 
 def test_the_organisation_is_chosen_once(connection: Connection, sandbox: Sandbox) -> None:
     with pytest.raises(ChoiceRefused, match="chosen already: Harbour & Vale"):
-        services.choose_company(connection, sandbox.company_id())
+        authorising.choose_company(connection, sandbox.company_id())
     with pytest.raises(ChoiceRefused, match="does not offer"):
-        services.choose_company(connection, "elsewhere")
+        authorising.choose_company(connection, "elsewhere")
 
 
 def test_an_account_outside_the_platforms_list_is_refused(connection: Connection, now: datetime) -> None:

@@ -11,8 +11,9 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connectors import tokens
+from connectors.authorising import begin, choose_company, complete
 from connectors.models import Connection, Credential, LiveDatabase, RemoteLink
-from connectors.services import begin, choose_company, complete, set_sync_settings
+from connectors.services import set_sync_settings
 from incrementors.models import Group
 from invoices import claims, pull, record, services
 from invoices import push as worker

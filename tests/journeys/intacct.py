@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
 
+from connectors.authorising import begin, choose_company, complete
 from connectors.models import Connection, RemoteLink
-from connectors.services import begin, choose_company, complete
 from invoices import claims, services
 from invoices import push as worker
 from invoices.models import Client, Invoice, Push

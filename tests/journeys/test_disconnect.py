@@ -9,8 +9,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from connectors import lifecycle, oauth
+from connectors.authorising import begin, choose_company, complete
 from connectors.models import Connection, Credential, RemoteLink
-from connectors.services import begin, choose_company, complete, live_connection
+from connectors.services import live_connection
 from invoices import parting, services
 from invoices import push as worker
 from invoices.models import Client, Invoice, Push, RemoteInvoice

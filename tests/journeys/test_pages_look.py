@@ -16,7 +16,7 @@ from django.test import override_settings
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from connectors import services as connectors
+from connectors import authorising
 from connectors.models import Connection
 from incrementors.models import Number
 from invoices import (
@@ -200,11 +200,11 @@ class Tour:
 
     def connector(self) -> Iterator[str]:
         yield self.open("connector, nothing connected", "/settings/connector/")
-        journey = connectors.begin("sage_accounting", redirect_uri=CALLBACK)
+        journey = authorising.begin("sage_accounting", redirect_uri=CALLBACK)
         answer = self.sandbox.allow(journey.url, all_organisations=True)
-        connection = connectors.complete(journey, answer, redirect_uri=CALLBACK, actor=self.admin, now=timezone.now())
+        connection = authorising.complete(journey, answer, redirect_uri=CALLBACK, actor=self.admin, now=timezone.now())
         yield self.open("connector, organisation", "/settings/connector/")
-        connectors.choose_company(connection, self.sandbox.company_id())
+        authorising.choose_company(connection, self.sandbox.company_id())
         yield self.open("connector, codes and taxes", "/settings/connector/")
 
     def settings_of_the_connection(self) -> Iterator[str]:

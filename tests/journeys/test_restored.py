@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connectors import epoch, lifecycle, tokens
+from connectors.authorising import begin, complete
 from connectors.interface import Reconnect, TryLater
 from connectors.models import Connection, Credential, LiveDatabase
 from connectors.oauth import AuthorisationFailed
 from connectors.registry import endpoints
-from connectors.services import begin, complete
 from incrementors.models import Group, Number
 from incrementors.services import NumberRefused
 from invoices import mailing, restoring, services, tasks
