@@ -37,6 +37,12 @@ class Candidate:
         return tuple(side.label for side in self.sides if side.differs and side.label in DECISIVE)
 
     @property
+    def is_the_same(self) -> bool:
+        """Nothing tells them apart, and it carries our reference, or our number where that is what is in the way."""
+        ours = self.by_number or not any(side.differs for side in self.sides if side.label == "Reference")
+        return ours and not self.differences
+
+    @property
     def is_another_of_ours(self) -> bool:
         return self.owner is not None and not self.owner.is_imported
 
