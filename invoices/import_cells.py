@@ -77,7 +77,7 @@ def tax_reader(rates: Iterable[TaxRate]) -> Callable[[str], str]:
         if len(names) == 1:
             return known[names[0].casefold()]
         if names:
-            raise Wrong(f"{' and '.join(names)} have that percentage: write which.")
+            raise Wrong(f"{', '.join(names)} have that percentage: write which.")
         raise Wrong(f"There is no such tax rate. Write one of: {choices}.")
 
     return tax

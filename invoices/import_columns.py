@@ -31,7 +31,10 @@ CLIENTS = (
         name="name", label="Name", example="Bramley Stores Ltd", needed=True, also=("client", "customer", "company")
     ),
     Column(
-        name="reference", label="Reference", example="BRAM1", also=("code", "account", "customer code", "account ref")
+        name="reference",
+        label="Reference",
+        example="BRAM1",
+        also=("ref", "code", "account", "customer code", "account ref"),
     ),
     Column(
         name="email",

@@ -34,11 +34,9 @@ class NamedField(forms.Field):
         if len(found) == 1:
             return found[0]
         if found:
-            raise ValidationError(f"Several {self.noun} are called so. Write the reference of the one it is.")
+            raise ValidationError(f"More than one {self.noun} is called so. Write the reference of the one it is.")
         archived = value.upper() in self.rows
-        raise ValidationError(
-            "It is archived: take it back first." if archived else f"There is none of the {self.noun} called so."
-        )
+        raise ValidationError("It is archived: take it back first." if archived else f"No {self.noun} is called so.")
 
 
 class HeadOfAFile(InvoiceForm):
@@ -89,8 +87,8 @@ def _head_form(sheet: Sheet) -> Any:
     for name, rows in by_upper(Client.objects, "name", values["client"]).items():
         clients.setdefault(name, []).extend(row for row in rows if row not in clients.get(name, ()))
     sites = by_upper(Property.objects, "name", values["site"])
-    form.fields["client"] = NamedField(clients, "clients")
-    form.fields["site"] = NamedField(sites, "properties", required=False)
+    form.fields["client"] = NamedField(clients, "client")
+    form.fields["site"] = NamedField(sites, "property", required=False)
     del form.fields["version"]
     return form
 

@@ -95,7 +95,7 @@ def _proposal(source: Invoice, world: World) -> Proposal:
 def _words(source: Invoice, step: str) -> list[tuple[str, str]]:
     texts = [*(line.description for line in source.lines.all()), source.notes]
     pairs = [(text, moved_text(text, step)) for text in texts]
-    return [(before, after) for before, after in pairs if before != after]
+    return [(before, after) for before, after in dict.fromkeys(pairs) if before != after]
 
 
 def _why_not(source: Invoice) -> str:

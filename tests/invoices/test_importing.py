@@ -105,7 +105,7 @@ def test_rows_of_one_reference_are_one_invoice_and_numbers_go_by_the_file(
 
 
 WRONG: list[tuple[str, str, str]] = [
-    ("A-1,NOBODY,2026-11-02,,,,Work,1,10,,20", "Client", "“NOBODY”: There is none of the clients called so. Import"),
+    ("A-1,NOBODY,2026-11-02,,,,Work,1,10,,20", "Client", "“NOBODY”: No client is called so. Import"),
     ("A-1,BRAM1,31/02/2026,,,,Work,1,10,,20", "Date", "“31/02/2026”: That is no date. Write it as 2026-11-30"),
     ("A-1,BRAM1,0026-11-02,,,,Work,1,10,,20", "Date", "Check the year of this date."),
     ("A-1,BRAM1,,,,,Work,1,10,,20", "Date", "It is empty."),
@@ -126,7 +126,7 @@ WRONG: list[tuple[str, str, str]] = [
     (",BRAM1,2026-11-02,,,,Work,1,10,,20", "Invoice", "It is empty: rows of one invoice have the same."),
     (f"{'A' * 51},BRAM1,2026-11-02,,,,Work,1,10,,20", "Invoice", "It is longer than 50 characters."),
     ("A-1,BRAM1,2026-11-02,,,,Work,1,10,,20,more", "", "It has more cells than the heading."),
-    ("A-1,BR\x00AM1,2026-11-02,,,,Work,1,10,,20", "Client", "“BR␀AM1”: There is none of the clients called so."),
+    ("A-1,BR\x00AM1,2026-11-02,,,,Work,1,10,,20", "Client", "“BR␀AM1”: No client is called so."),
     ("A-1,BRAM1,2026-11-02,,,,Wo\x00rk,1,10,,20", "Description", "“Wo␀rk”: Null characters are not allowed."),
 ]
 
@@ -150,7 +150,7 @@ def test_an_archived_client_is_named(bring: Bring, client_of_ours: Client, now: 
 def test_several_of_a_name_are_told_apart_by_their_reference(bring: Bring, client_of_ours: Client) -> None:
     Client.objects.create(name=client_of_ours.name)
     job = bring("INVOICES", HEADING + "A-1,bramley stores ltd,2026-11-02,,,,Work,1,10,,20\n")
-    assert "Several clients are called so." in errors(job)[0][2]
+    assert "More than one client is called so." in errors(job)[0][2]
 
 
 def test_rows_of_one_invoice_must_agree(bring: Bring, client_of_ours: Client) -> None:
