@@ -30,6 +30,8 @@ LATEST = 20
 OWN = (Fix.INVOICE, Fix.CLIENT)  # mended for each invoice by itself
 PAGES = {"invoice-detail": "Open the invoice", "property-edit": "Open the property"}
 GREEN = "green"
+Mend = dict[str, str] | None
+Beneath = tuple[Cell, Mend, bool]  # the last: whether the heading says it already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +40,10 @@ class Group:
 
     key: str
     cause: Cause | None
-    mend: dict[str, str] | None
+    mend: Mend
     count: int
     sums: list[tuple[str, Any]]
-    rows: list[tuple[Checked, list[tuple[Cell, dict[str, str] | None]]]]
+    rows: list[tuple[Checked, list[Beneath]]]
 
 
 @require_safe
@@ -102,17 +104,17 @@ def _group(request: HttpRequest, cause: Cause | None, green: list[Checked], page
     )
 
 
-def _beneath(request: HttpRequest, one: Checked, cause: Cause | None) -> list[tuple[Cell, dict[str, str] | None]]:
+def _beneath(request: HttpRequest, one: Checked, cause: Cause | None) -> list[Beneath]:
     """What a row says besides the cause that it stands under, and where its own is mended."""
     said = [cell for cell in one.bad if cause is None or cell is not one.bad[0] or _is_own(cell)]
-    return [(cell, _mend(request, one.invoice, cell)) for cell in said]
+    return [(cell, _mend(request, one.invoice, cell), cell is one.bad[0]) for cell in said]
 
 
 def _is_own(cell: Cell) -> bool:
     return cell.page is not None or cell.fix in OWN
 
 
-def _mend(request: HttpRequest, invoice: Invoice, cell: Cell) -> dict[str, str] | None:
+def _mend(request: HttpRequest, invoice: Invoice, cell: Cell) -> Mend:
     if cell.page:
         name, pk = cell.page
         return {"label": PAGES[name], "url": reverse(name, args=[pk])}
