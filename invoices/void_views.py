@@ -44,6 +44,7 @@ def invoice_void(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "invoice": invoice,
         "number": shown_number(invoice, connection),
+        "paper_total": invoice.total * invoice.sign,
         "remote": held,
         "connection": connection,
         "refused": refused,

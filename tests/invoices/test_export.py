@@ -92,6 +92,7 @@ def test_a_row_says_all_that_the_list_and_the_page_say(
             "Sage state": "Sent",
             "Sent to Sage": "2026-11-21 14:02",
             "Sage token": "5120",
+            "Kind": "Invoice",
         }
     ]
 
