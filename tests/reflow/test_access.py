@@ -211,10 +211,8 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
             return reverse(name, args=[UUID(int=1)])
         if subject == "import":
             rows["import"] = "clients" if deed in ("new", "template") else 1
-        takes_one = (
-            name in ("import-new", "import-columns")
-            or subject in rows
-            and deed not in ("", "list", "new", "columns", "csv", "choices", "create", *LISTED)
+        takes_one = name in ("import-new", "import-columns") or (
+            subject in rows and deed not in ("", "list", "new", "columns", "csv", "choices", "create", *LISTED)
         )
         return reverse(name, args=[rows[subject]] if takes_one else [])
 
