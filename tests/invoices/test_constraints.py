@@ -1,7 +1,7 @@
 """What the database itself refuses, whatever the code above it does: each rule broken once, by hand."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +17,8 @@ from django.utils import timezone
 from connectors.models import Connection
 from invoices import models, services
 from invoices.models import (
+    BulkMember,
+    BulkSend,
     Client,
     Company,
     DigestMail,
@@ -85,6 +87,11 @@ class Stage:
     def reminder(self, **changes: Any) -> Reminder:
         given = {"level": 1, "made_at": self.now, "left_out_by": self.staff}
         return Reminder.objects.create(invoice=self.invoice, **{**given, **changes})
+
+    def bulk(self, members: Sequence[dict[str, Any]] = (), **changes: Any) -> None:
+        send = BulkSend.objects.create(chosen_by=self.staff, chosen_at=self.now, **changes)
+        for member in members:
+            BulkMember.objects.create(**{"send": send, "invoice": self.invoice, **member})
 
     def brought(self, **changes: Any) -> Import:
         given = {"kind": "INVOICES", "size": 1, "uploaded_at": self.now, "uploaded_by": self.staff}
@@ -343,6 +350,17 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
         lambda s: s.row(origin="IMPORTED", status="VOID", outstanding=1, duplicate_of=s.another().invoice),
         lambda s: s.row(origin="IMPORTED", status="VOID", outstanding=0, duplicate_of=s.invoice),
     ],
+    "bulk_send_begins_over_a_connection": [
+        lambda s: s.bulk(started_at=s.now),
+        lambda s: s.bulk(queued_at=s.now),
+        lambda s: s.bulk(connection=s.connection),
+    ],
+    "bulk_member_once_in_a_send": [lambda s: s.bulk(members=[{}, {}])],
+    "bulk_member_is_queued_with_a_push": [
+        lambda s: s.bulk(members=[{"state": "QUEUED"}]),
+        lambda s: s.bulk(members=[{"state": "CHOSEN", "push": s.push}]),
+    ],
+    "bulk_member_is_left_out_for_a_reason": [lambda s: s.bulk(members=[{"state": "LEFT_OUT"}])],
     "scratch_is_not_endless": [
         lambda s: Scratch.objects.create(person=s.staff, saved_at=s.now, fields={"notes": "x" * LARGEST_SCRATCH})
     ],

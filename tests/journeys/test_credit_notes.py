@@ -117,8 +117,8 @@ def test_a_number_that_sage_has_for_another_one_is_settled_as_with_invoices(
     sandbox.by_hand(kind="sales_credit_note", contact_name="Castle Hill", number="CN-00001", date="2026-03-10")
     push = send(credit, staff, now)
     assert (push.state, push.cause) == (Push.State.ATTENTION, Push.Cause.NUMBER_TAKEN)
-    (rival,) = conflicts.rivals(credit, push)
-    assert [text.partition(":")[0] for text in rival.differences] == ["client", "date", "total"]
+    (candidate,) = conflicts.candidates(credit, push)
+    assert candidate.differences == ("Client", "Date", "Total")
     client.force_login(staff)
     assert "CN-00002" in client.get(reverse("invoice-conflict", args=[credit.pk])).text
     services.take_next_number(invoice_id=credit.pk, actor=staff, now=now)

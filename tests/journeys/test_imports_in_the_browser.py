@@ -75,7 +75,7 @@ def test_invoices_are_brought_mended_imported_and_undone(
     page.go_back()
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("dialog").get_by_role("button", name="Undo the import").click()
-    expect(page.get_by_role("heading", name="Undone")).to_be_visible()
+    expect(page.get_by_role("heading", name="Undone", exact=True)).to_be_visible()
     assert set(Invoice.objects.values_list("status", flat=True)) == {"VOID"}
 
 

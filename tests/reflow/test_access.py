@@ -255,6 +255,7 @@ def path_of(invoice: Invoice, item: Item) -> Callable[[str], str]:
         "invoice-next": [nobody],
         "invoice-next-undo": [nobody],
         "sync-push": [1],
+        "import-columns": [1],
         "import-new": ["clients"],
         "import-template": ["clients"],
     }

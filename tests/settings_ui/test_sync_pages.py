@@ -157,7 +157,7 @@ def test_a_group_that_is_gone_meanwhile_is_no_error(client: Browser, admin: User
 def test_waiting_says_why_and_until_when(desk: Browser, new_push: NewPush, wired: Connection, now: datetime) -> None:  # noqa: F811
     push = new_push("READY")
     page = desk.get("/sync/?show=waiting").text
-    assert "It goes as soon as those before it have gone." in page
+    assert "It goes as soon as a worker is free." in page
     until = now + timedelta(minutes=10)
     Connection.objects.update(paused_until=until)
     told = "Our calls to Sage of this minute are used up."
