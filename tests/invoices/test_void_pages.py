@@ -47,7 +47,7 @@ def test_it_says_what_will_happen_before_anything_does(desk: Browser, sent: Invo
         "Its number stays taken.",
         "It can't be undone.",
         "raise a new invoice",
-        "credit note",
+        "credit it",
         "200 characters at most",
     ):
         assert words in shown, words

@@ -250,8 +250,8 @@ class Tour:
         self.page.get_by_label("Reason").fill("Raised twice.")
         self.press("Discard draft")
         yield "draft, discarding asked"
-        services.discard(invoice_id=draft().pk, reason="Raised twice.", actor=self.admin, now=timezone.now())
-        yield self.open("void", f"/invoices/{Invoice.objects.get(status=Invoice.Status.VOID).pk}/")
+        void = services.discard(invoice_id=draft().pk, reason="Raised twice.", actor=self.admin, now=timezone.now())
+        yield self.open("void", f"/invoices/{void.pk}/")
         yield self.open("approved", f"/invoices/{approved().pk}/")
         for name, state in MOVING.items():
             push, later = self.queue(approved()), timezone.now() + timedelta(hours=1)

@@ -277,6 +277,6 @@ def test_the_card_and_the_page_ask_postgres_no_more_for_a_long_queue(
 ) -> None:
     for _ in range(12):
         new_push("READY")
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(24):
         desk.get(CARD)
     assert Invoice.objects.count() == 12

@@ -184,7 +184,7 @@ def test_an_admin_authorises_again_from_here(client: Browser, admin: User, new_p
     ("show", "state", "values", "words"),
     [
         ("processing", "SENDING", {}, "Sending"),
-        ("processing", "UNKNOWN", {}, "next look at"),
+        ("processing", "UNKNOWN", {}, "it is due now"),
         ("successful", "SENT", {}, "0.0 s"),
         ("parked", "PARKED", {"parked_because": "In dispute."}, "In dispute."),
     ],
