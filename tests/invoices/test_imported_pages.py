@@ -142,7 +142,7 @@ def test_a_list_of_imported_invoices_asks_no_oftener_for_fifty_than_for_one(
     for n in range(count):
         bring(f"IMP-{n:05}", f"SI-{n}")
     desk.get("/invoices/")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         assert desk.get("/invoices/").text.count("Imported</span>") == count
 
 
@@ -193,8 +193,8 @@ DEEDS = {
     "ask": "Only a draft invoice can be put up for approval; this one is sent.",
     "push": "Only an approved invoice can be sent; this one is sent.",
     "edit": "It was raised in Sage: it is changed there, and follows here with the next sync.",
-    "next-number": "There is no conflict of numbers any more. Look at the invoice again.",
-    "link": "Sage does not hold that invoice under our number any more. Look again.",
+    "next-number": "There is no conflict any more that could be settled here. Look at the invoice again.",
+    "link": "Sage does not hold that invoice so any more. Look again.",
 }
 
 

@@ -238,7 +238,7 @@ def test_every_cause_is_for_a_person_where_sage_may_hold_it(
     if not is_open:
         PushAttempt.objects.update(outcome="NOT_SENT", resolved_at=now)
     doubtful.refresh_from_db()
-    expected = cause == "NUMBER_TAKEN" or (cause != "REJECTED" and is_open)
+    expected = cause == "NUMBER_TAKEN" or (cause not in ("REJECTED", "STOPPED") and is_open)
     assert settling.is_for_a_person(doubtful) is expected
 
 
