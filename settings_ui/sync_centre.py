@@ -135,7 +135,7 @@ def _groups(
 def _elsewhere(request: HttpRequest, group: trouble.Group) -> dict[str, str] | None:
     """The place where it is mended, if that is one of ours."""
     problem = next(iter(group.sample.problems), None)
-    found = mend(request, group.sample.invoice, problem["fix"], problem.get("subject", "")) if problem else None
+    found = mend(request, group.sample.invoice, problem.get("fix"), problem.get("subject", "")) if problem else None
     return None if found and "post" in found else found
 
 

@@ -278,7 +278,9 @@ class Tour:
         Connection.objects.update(paused_until=now + timedelta(hours=1))
         first = chosen.members.filter(push__isnull=False)[0]
         Push.objects.filter(pk=first.push_id).update(
-            state="ATTENTION", cause="REJECTED", problems=[{"message": "x", "meaning": "The customer is on hold."}]
+            state="ATTENTION",
+            cause="REJECTED",
+            problems=[{"message": "x", "meaning": "The customer is on hold.", "fix": "PLATFORM"}],
         )
         yield self.open("sending many", f"/invoices/sends/{chosen.pk}/")
         yield self.open("invoices, some being sent", "/invoices/")
