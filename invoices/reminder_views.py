@@ -170,13 +170,15 @@ def context_of(invoice: Invoice) -> dict[str, Any]:
     """What an invoice's page says of its reminders; nothing where there is nothing to say."""
     hold = getattr(invoice, "reminder_hold", None)
     had = list(invoice.reminders.select_related("mail", "left_out_by").order_by("level"))
-    is_on = ReminderSettings.objects.filter(is_on=True).exists()
+    due_at = ReminderSettings.objects.filter(is_on=True).values_list("due_at", flat=True).first()
+    is_on = due_at is not None
     owed = invoice.status in (Invoice.Status.SENT, Invoice.Status.PART_PAID) and invoice.outstanding > 0
     if not (had or hold or (is_on and owed)):
         return {}
     comes = None
-    if is_on and owed and not hold and not invoice.client.no_reminders:
+    if due_at and owed and not hold and not invoice.client.no_reminders:
         levels = [reminder.level for reminder in had]
-        comes = remindable.next_step(invoice, ReminderStep.objects.all(), levels, timezone.localdate())
+        day = remindable.next_step(invoice, ReminderStep.objects.all(), levels, timezone.localdate())
+        comes = max(day, timezone.localdate(due_at)) if day else None
     shown = [(remindable.LEVELS.get(reminder.level, ""), reminder) for reminder in had]
     return {"reminding": {"hold": hold, "had": shown, "comes": comes, "may_hold": owed}}

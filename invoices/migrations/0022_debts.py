@@ -48,14 +48,14 @@ STEPS = (
     (
         7,
         "Reminder from {company}: {total} is overdue",
-        "this is a reminder that the following is past its due date:",
+        "This is a reminder that the following is past its due date:",
         PAID,
     ),
-    (14, "Second reminder from {company}: {total} is overdue", "we have not yet received your payment of:", PAID),
+    (14, "Second reminder from {company}: {total} is overdue", "We have not yet received your payment of:", PAID),
     (
         30,
         "Last reminder from {company}: {total} is overdue",
-        "in spite of our reminders the following is still unpaid:",
+        "In spite of our reminders, the following is still unpaid:",
         "Please pay it within seven days, or tell us today what stands in the way.",
     ),
 )
