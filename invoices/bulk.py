@@ -91,10 +91,11 @@ def _take(send_id: int) -> dict[int, BulkMember]:
 
 
 def _locked(members: Iterable[int]) -> dict[int, Invoice]:
-    """Their invoices, locked as a click locks one; those that somebody has in hand are left for later."""
+    """Their invoices in the members' order, locked as a click locks one; what somebody has in hand is left for later."""
     rows = Invoice.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    found = rows.filter(pk__in=members).select_related("client", "site", "credits").prefetch_related("lines__item")
-    return {invoice.pk: invoice for invoice in found}
+    chosen = rows.filter(pk__in=members).select_related("client", "site", "credits").prefetch_related("lines__item")
+    found = {invoice.pk: invoice for invoice in chosen}
+    return {pk: found[pk] for pk in members if pk in found}
 
 
 def _leave_out(members: dict[int, BulkMember], ids: Iterable[int], reason: str) -> None:

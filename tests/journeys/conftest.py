@@ -113,7 +113,13 @@ def chromium(django_db_setup: None) -> Iterator[Browser]:
 
 
 class Faults:
-    """What pages complained of; that a page itself was refused (403, 404, 422) is no fault of it."""
+    """What pages complained of; that a page itself was refused (403, 404, 422) is no fault of it.
+
+    Nor is a request that was given up because its page was left or a newer one took its place: htmx tells the console of
+    it as of an error, after the word that the request is over. A request that failed has another word after that one.
+    """
+
+    GIVEN_UP = ("htmx:afterRequest,", "htmx:sendAbort,")
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -130,6 +136,8 @@ class Faults:
             self._refused.add(response.url)
 
     def _console(self, message: ConsoleMessage) -> None:
+        if message.text.startswith(self.GIVEN_UP):
+            return
         if message.type == "error" and message.location["url"] not in self._refused:
             self.seen.append(f"{message.page and message.page.url}: {message.text}")
 

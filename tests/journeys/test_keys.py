@@ -27,6 +27,7 @@ def sign_in(page: Page, user: User) -> None:
     page.get_by_label("Password").fill(f"{user.username}-password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("navigation", name="Main")).to_be_attached()
+    page.wait_for_load_state()  # only then do keys do something
 
 
 def press(page: Page, *keys: str) -> None:
@@ -47,6 +48,7 @@ def map_of(page: Page) -> dict[str, str]:
 
 def heading(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+    page.wait_for_load_state()
 
 
 def test_a_list_is_walked_searched_and_left_without_a_mouse(page: Page, three: list[Invoice], staff: User) -> None:
