@@ -172,17 +172,20 @@ def invoice_next_number(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def invoice_send_again(request: HttpRequest, pk: int) -> HttpResponse:
     """None of what Sage holds is it: send ours again."""
-    if not request.POST.get("sure"):
-        messages.error(request, "Say first that none of them is this invoice.")
-        return redirect("invoice-detail", pk)
     return _settle(request, pk, services.send_again)
 
 
 def _settle(request: HttpRequest, pk: int, service: Any) -> HttpResponse:
-    """Looks once more, and does what a person decided by the same things that they saw."""
+    """Looks once more, and does what a person decided by the same things that they saw.
+
+    Where it may be in Sage already, they have to have said that it is not.
+    """
     invoice, push = _undecided(pk)
+    in_doubt = push if push and settling.open_attempt(push) else None
     try:
-        seen = conflicts.found_in_sage(invoice, push) if push and settling.open_attempt(push) else ()
+        if in_doubt and not request.POST.get("sure"):
+            raise services.Refused("Say first that what Sage holds is not this invoice.")
+        seen = conflicts.found_in_sage(invoice, in_doubt) if in_doubt else ()
         service(invoice_id=pk, seen=seen, actor=person(request), now=timezone.now())
     except (services.Refused, NumberRefused, PlatformError) as refused:
         messages.error(request, str(refused))

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client as Browser
+from django.urls import reverse
 
 from connectors.interface import Misdirected, RemoteInvoice, RemoteStatus
 from connectors.models import Connection
@@ -213,6 +216,20 @@ def test_the_next_number_too_wants_a_look_where_the_invoice_may_be_there_under_t
     assert carry(doubtful).state == "SENT"
     assert [each.reference for each in books.documents] == ["INV-00001", "INV-00002"]
     assert Number.objects.get(text="INV-00001").outcome == Number.Outcome.TAKEN
+
+
+@pytest.mark.parametrize("name", ["invoice-send-again", "invoice-next-number"])
+def test_nothing_leaves_before_a_person_has_said_that_what_sage_holds_is_not_it(
+    doubtful: Push, books: Books, desk: Browser, later: datetime, name: str
+) -> None:
+    PushAttempt.objects.update(may_leave_until=later - timedelta(days=1))
+    page = desk.post(reverse(name, args=[doubtful.invoice_id]), follow=True)
+    assert "Say first that what Sage holds is not this invoice." in unescape(page.text)
+    doubtful.refresh_from_db()
+    assert (doubtful.state, books.calls) == ("ATTENTION", ["create", "find"])
+    desk.post(reverse(name, args=[doubtful.invoice_id]), {"sure": "yes"})
+    doubtful.refresh_from_db()
+    assert (doubtful.state, doubtful.generation, books.calls) == ("READY", 2, ["create", "find", "find"])
 
 
 def test_what_another_organisation_may_hold_is_sent_again_only_by_a_persons_word(
