@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from connectors import services as connectors
 from connectors.interface import Connector, NewInvoice, PlatformError, RemoteInvoice, RemoteStatus
-from connectors.services import open_connector
 from invoices import documents, looks, settling
 from invoices.models import Invoice, Push, PushAttempt
 
@@ -85,7 +85,7 @@ def question(invoice: Invoice, push: Push) -> Question:
 
 def candidates(invoice: Invoice, push: Push) -> list[Candidate]:
     """What Sage may hold it as, read now. Raises PlatformError when Sage can't be asked."""
-    connector = open_connector(push.connection, kind=invoice.kind)
+    connector = connectors.open_connector(push.connection, kind=invoice.kind)
     found, sent = _found(invoice, push, connector), _sent(push)
     whole = {remote.id: remote for remote in connector.read_invoices([remote.id for remote in found[:MOST]])}
     return [
@@ -108,7 +108,7 @@ def candidate_by_id(invoice: Invoice, push: Push, remote_id: str) -> RemoteInvoi
 
 def found_in_sage(invoice: Invoice, push: Push) -> tuple[RemoteInvoice, ...]:
     """All that Sage may hold it as, however many. Raises PlatformError when Sage can't be asked."""
-    return _found(invoice, push, open_connector(push.connection, kind=invoice.kind))
+    return _found(invoice, push, connectors.open_connector(push.connection, kind=invoice.kind))
 
 
 def _found(invoice: Invoice, push: Push, connector: Connector) -> tuple[RemoteInvoice, ...]:

@@ -115,8 +115,8 @@ def chromium(django_db_setup: None) -> Iterator[Browser]:
 class Faults:
     """What pages complained of; that a page itself was refused (403, 404, 422) is no fault of it.
 
-    Nor is a request that was given up because its page was left or a newer one took its place: htmx tells the console of
-    it as of an error, after the word that the request is over. A request that failed has another word after that one.
+    Nor is a request that was given up because its page was left or a newer one took its place: htmx tells the console
+    of it as of an error, after the word that the request is over. One that failed has another word after that.
     """
 
     GIVEN_UP = ("htmx:afterRequest,", "htmx:sendAbort,")
@@ -157,7 +157,7 @@ def new_page(chromium: Browser, live_server: Any, settings: Any) -> Iterator[New
     faults, contexts = Faults(), []
 
     def opened(*, width: int = 1440, height: int = 900, **options: Any) -> Page:
-        options = {"base_url": live_server.url, "locale": "en-GB", **options}
+        options = {"base_url": live_server.url, "locale": "en-GB", "reduced_motion": "reduce", **options}
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(10_000)
         faults.watch(context)

@@ -114,7 +114,7 @@ def take(page: Page, name: str) -> None:
         page.screenshot(path=SEEN / f"{name.replace(', ', ' ').replace(' ', '-')}-{width}.png", full_page=True)
 
 
-@pytest.mark.parametrize("screen", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("screen", [WIDE, pytest.param(NARROW, marks=pytest.mark.prove)], ids=["wide", "narrow"])
 def test_every_page_tells_what_is_happening_until_when_or_who_must_act(
     new_page: NewPage, admin: User, stage: Stage, screen: dict[str, Any]
 ) -> None:

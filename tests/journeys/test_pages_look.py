@@ -36,7 +36,7 @@ from reflow import demo
 from tests.books import Sandbox
 from tests.conftest import CALLBACK
 from tests.journeys.conftest import NewPage
-from tests.journeys.examined import NARROW, WIDE, Examiner, served
+from tests.journeys.examined import SCREENS, WIDE, Examiner, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.walk, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 MOVING = {"waiting": Push.State.READY, "checking": Push.State.UNKNOWN, "sending": Push.State.SENDING}
@@ -394,7 +394,7 @@ def approved() -> Invoice:
     return Invoice.objects.filter(status=Invoice.Status.APPROVED, pushes=None).order_by("-total", "pk")[0]
 
 
-@pytest.mark.parametrize("screen", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("screen", SCREENS)
 def test_every_page_can_be_read_by_everybody_and_is_light(
     new_page: NewPage, gathered: None, sandbox: Sandbox, admin: User, viewer: User, screen: dict[str, Any]
 ) -> None:
