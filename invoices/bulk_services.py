@@ -10,11 +10,12 @@ from django.db.models import Q
 from connectors.services import live_connection
 from invoices import tasks
 from invoices.drafts import Refused
-from invoices.models import BulkMember, BulkSend, Event, Push
+from invoices.models import BulkMember, BulkSend, Event, Invoice, Push
 from invoices.obstacles import obstacles_of_all
 
 STATE = BulkMember.State
-CANCELLED = Q(state=STATE.CANCELLED) | Q(state=STATE.QUEUED, push__state=Push.State.CANCELLED)
+CANCELLED = Q(state=STATE.CANCELLED, push=None) | Q(push__state=Push.State.CANCELLED)  # and not sent otherwise since
+TAKEN_BACK = "It was taken back to draft: whoever did that sends it."
 
 
 def choose(*, ids: Iterable[int], actor: User, now: datetime) -> BulkSend:
@@ -80,11 +81,15 @@ def cancel(*, send_id: int, actor: User, now: datetime) -> int:
 
 
 def send_again(*, send_id: int, actor: User, now: datetime) -> int:
-    """Those that were cancelled, and are not on their way by now, are queued after all; says how many."""
+    """Those that were cancelled, and are not on their way by now, are queued after all; says how many.
+
+    What somebody took back to draft after it was queued is being changed: that is left to them.
+    """
     with transaction.atomic():
         send = BulkSend.objects.select_for_update().get(pk=send_id, started_at__isnull=False)
         if found := obstacles_of_all(live_connection()):
             raise found[0]
+        _leave_drafts_alone(send)
         cancelled = list(send.members.filter(CANCELLED).values_list("pk", flat=True))
         rows = BulkMember.objects.filter(pk__in=cancelled)
         rows.update(state=STATE.CHOSEN, push=None, reason="")
@@ -93,3 +98,9 @@ def send_again(*, send_id: int, actor: User, now: datetime) -> int:
             send.save(update_fields=["queued_at", "pressed_by"])
             transaction.on_commit(lambda: tasks.hint_send(send_id), robust=True)
     return len(cancelled)
+
+
+def _leave_drafts_alone(send: BulkSend) -> None:
+    drafts = send.members.filter(CANCELLED, push__isnull=False, invoice__status=Invoice.Status.DRAFT)
+    members = list(drafts.values_list("pk", flat=True))
+    BulkMember.objects.filter(pk__in=members).update(state=STATE.LEFT_OUT, push=None, reason=TAKEN_BACK)

@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from connectors import epoch
 from connectors.models import Connection
 from connectors.services import platform_of
+from invoices import bulk_services
 from invoices.models import BulkMember, BulkSend, Push
 from invoices.standing import NOT_SENT, Standing, standing
 
@@ -24,7 +25,7 @@ STATE = BulkMember.State
 OPEN = ("WAITING", "SENDING", "CHECKING")
 STANDS = Case(
     When(state=STATE.LEFT_OUT, then=Value("LEFT_OUT")),
-    When(Q(state=STATE.CANCELLED) | Q(push__state=Push.State.CANCELLED), then=Value("CANCELLED")),
+    When(bulk_services.CANCELLED, then=Value("CANCELLED")),
     When(Q(state=STATE.CHOSEN) | Q(push__state=Push.State.READY), then=Value("WAITING")),
     When(push__state=Push.State.UNKNOWN, then=Value("CHECKING")),
     default=F("push__state"),
@@ -35,6 +36,7 @@ LABELS = {
     "CHECKING": "Checking",
     "SENT": "Sent",
     "ATTENTION": "Needs attention",
+    "PARKED": "Parked",
     "CANCELLED": "Cancelled",
     "LEFT_OUT": "Left out",
 }
@@ -91,6 +93,10 @@ class Progress:
     @property
     def cancelled(self) -> int:
         return self.count("CANCELLED")
+
+    @property
+    def parked(self) -> int:
+        return self.count("PARKED")
 
     @property
     def shown(self) -> list[Tally]:
@@ -190,7 +196,7 @@ def _told(
         elif member.push is None:
             yield member, QUEUING if member.state == STATE.CHOSEN else CANCELLED, ""
         else:
-            stands = standing(member.push, live, now=now) if member.state == STATE.QUEUED else CANCELLED
+            stands = standing(member.push, live, now=now)
             problems = member.push.problems if stands.code == "ATTENTION" else []
             reason = "" if stands.code == "WAITING" else stands.reason  # the head of the page says why, once
             about = problems[0].get("meaning") or problems[0].get("message", "") if problems else reason

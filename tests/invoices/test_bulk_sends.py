@@ -375,3 +375,39 @@ def test_forty_members_cost_as_many_queries_as_one(
         assert desk.get(reverse("send-detail", args=[send.pk])).status_code == 200
     with django_assert_max_num_queries(14):
         assert desk.get(f"{reverse('send-progress', args=[send.pk])}?cursor=3&ids=1").status_code == 200
+
+
+def test_what_is_parked_is_counted_as_such_and_what_went_otherwise_since_is_not_called_cancelled(
+    begun: Choose, wired: Connection, staff: User, now: datetime, desk: Browser
+) -> None:
+    send = begun(3)
+    queue(send, now)
+    parked, cancelled, sent = Push.objects.order_by("pk")
+    Push.objects.filter(pk=parked.pk).update(state="PARKED", parked_because="In dispute.", held_at=now)
+    assert bulk_services.cancel(send_id=send.pk, actor=staff, now=now) == 2
+    remote = remote_of(sent.invoice, wired, now)
+    Push.objects.filter(pk=sent.pk).update(state="SENT", remote=remote, sent_at=now)
+    assert states(send) == ["PARKED", "CANCELLED", "SENT"]
+    told = sends.progress(BulkSend.objects.get(), wired, now=now)
+    assert (told.total, told.left, told.parked, told.cancelled) == (3, 0, 1, 1)
+    page = " ".join(desk.get(reverse("send-detail", args=[send.pk])).text.split())
+    assert "Ended: 1 sent, 1 parked, 1 cancelled" in page
+    assert bulk_services.send_again(send_id=send.pk, actor=staff, now=now) == 1
+    queue(send, now)
+    cancelled.refresh_from_db()
+    assert cancelled.state == "READY"
+
+
+def test_what_was_taken_back_to_draft_meanwhile_is_not_sent_with_the_cancelled_ones(
+    begun: Choose, staff: User, now: datetime
+) -> None:
+    send = begun(2)
+    queue(send, now)
+    back = send.members.order_by("pk")[0]
+    services.return_to_draft(invoice_id=back.invoice_id, actor=staff, now=now)
+    bulk_services.cancel(send_id=send.pk, actor=staff, now=now)
+    assert bulk_services.send_again(send_id=send.pk, actor=staff, now=now) == 1
+    queue(send, now)
+    back.refresh_from_db()
+    assert (back.state, back.reason) == ("LEFT_OUT", bulk_services.TAKEN_BACK)
+    assert Invoice.objects.get(pk=back.invoice_id).status == "DRAFT"
