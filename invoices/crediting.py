@@ -137,10 +137,28 @@ def update_credit_note(*, credit_id: int, version: int, draft: CreditDraft, acto
     return credit
 
 
+def redate_and_recode(credit: Invoice, draft: InvoiceDraft, *, actor: User, now: datetime) -> None:
+    """Its date and its lines' nominal codes as given; what it credits stays, to the penny. The caller has locked it."""
+    must_be(credit, Status.DRAFT, "changed")
+    assert credit.credits is not None  # noqa: S101  # a constraint says so
+    _must_not_be_before(credit.credits, draft.issue_date)
+    for line, given in zip(credit.lines.all(), draft.lines, strict=True):
+        line.nominal_code = given.nominal_code
+        line.save(update_fields=["nominal_code"])
+    what = "nominal codes" if draft.issue_date == credit.issue_date else f"dated {draft.issue_date:%d %B %Y}"
+    credit.issue_date, credit.due_date, credit.version = draft.issue_date, draft.issue_date, credit.version + 1
+    credit.save(update_fields=["issue_date", "due_date", "version"])
+    note(credit, f"Edited: {what}.", actor, now)
+
+
+def _must_not_be_before(invoice: Invoice, day: date) -> None:
+    if day < invoice.issue_date:
+        raise Refused(f"A credit note is not dated before its invoice, which is of {invoice.issue_date:%d %B %Y}.")
+
+
 def _put(credit: Invoice, invoice: Invoice, draft: CreditDraft) -> None:
     """Fills the draft with what it credits of the invoice, which the caller has locked."""
-    if draft.issue_date < invoice.issue_date:
-        raise Refused(f"A credit note is not dated before its invoice, which is of {invoice.issue_date:%d %B %Y}.")
+    _must_not_be_before(invoice, draft.issue_date)
     left = left_of(invoice, credit if credit.pk else None)
     if credit.pk:
         credit.lines.all().delete()

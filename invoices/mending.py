@@ -17,7 +17,7 @@ from django.db.models import Prefetch
 from connectors.interface import PlatformError
 from connectors.models import Connection
 from incrementors.services import NumberRefused
-from invoices import conflicts, drafts, queueing, services, tasks
+from invoices import conflicts, crediting, drafts, queueing, services, tasks
 from invoices.models import Event, Invoice, InvoiceLine, Push
 from invoices.models.push import PushQuerySet
 from invoices.obstacles import Ground, obstacles_of_all, of_one
@@ -147,18 +147,27 @@ def _each(held: PushQuerySet, deed: Callable[[Push], object]) -> Outcome:
 def amend(pushes: PushQuerySet, change: Change, *, actor: User, now: datetime) -> Outcome:
     """Each is taken back to draft, changed, approved and sent, as this person could do one by one."""
     held = pushes.filter(state=Push.State.ATTENTION, cause=Push.Cause.REJECTED)
-    return _each(held, lambda push: _amend(push.invoice_id, change, actor, now))
+    return _each(held, lambda push: _amend(held.filter(pk=push.pk), push.invoice_id, change, actor, now))
 
 
-def _amend(invoice_id: int, change: Change, actor: User, now: datetime) -> None:
+def _amend(held: PushQuerySet, invoice_id: int, change: Change, actor: User, now: datetime) -> None:
     with transaction.atomic():
+        drafts.locked(invoice_id)
+        if not held.exists():
+            raise Refused("somebody has just settled them otherwise")
         invoice = services.return_to_draft(invoice_id=invoice_id, actor=actor, now=now)
         if not services.may_approve(invoice, actor):
             raise Refused("they are for somebody else to approve")
-        draft = change(drafts.draft_of(invoice))
-        services.update_invoice(invoice_id=invoice_id, version=invoice.version, draft=draft, actor=actor, now=now)
+        _change(invoice, change(drafts.draft_of(invoice)), actor, now)
         services.approve(invoice_id=invoice_id, actor=actor, now=now)
         services.request_push(invoice_id=invoice_id, actor=actor, now=now)
+
+
+def _change(invoice: Invoice, draft: InvoiceDraft, actor: User, now: datetime) -> None:
+    if invoice.is_credit_note:
+        crediting.redate_and_recode(invoice, draft, actor=actor, now=now)
+    else:
+        services.update_invoice(invoice_id=invoice.pk, version=invoice.version, draft=draft, actor=actor, now=now)
 
 
 def dated(day: date) -> Change:

@@ -48,7 +48,8 @@ def queue(push: Push, *, outcomes: Collection[str], actor: User, now: datetime) 
     """READY with a new key where the last attempt is settled, else UNKNOWN, so that we look and never send twice.
 
     What Sage refused is frozen anew: it may have been mended where it comes from, as in the client's details. What was
-    parked while it was to go again under the same key goes under that one. `outcomes` as `outcomes_of` tells them.
+    parked or cancelled while it was to go again under the same key goes under that one. `outcomes` as `outcomes_of`
+    tells them.
     """
     said = "Queued for Sage." if push.pk is None else _put_back(push, outcomes)
     push.cause, push.problems, push.parked_because = Push.Cause.NONE, [], ""
@@ -59,7 +60,7 @@ def queue(push: Push, *, outcomes: Collection[str], actor: User, now: datetime) 
 
 def _put_back(push: Push, outcomes: Collection[str]) -> str:
     proven_absent = PushAttempt.Outcome.ABSENT in outcomes and PushAttempt.Outcome.REJECTED not in outcomes
-    keeps_its_key = push.state == Push.State.PARKED and proven_absent
+    keeps_its_key = push.state in (Push.State.PARKED, Push.State.CANCELLED) and proven_absent
     if PushAttempt.Outcome.OPEN in outcomes:
         push.state, push.looked_at = Push.State.UNKNOWN, None
         return "Sage is to be looked at again."

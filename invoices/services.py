@@ -93,6 +93,7 @@ def _cancel_pushes(invoice: Invoice) -> None:
         if left or push.state in (Push.State.SENDING, Push.State.UNKNOWN, Push.State.SENT):
             raise Refused("It is on its way to Sage, or may be there already.")
         push.state, push.cause, push.problems, push.parked_because = Push.State.CANCELLED, Push.Cause.NONE, [], ""
+        push.generation += 1  # its key goes with what it was
         push.save()
 
 

@@ -12,13 +12,13 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from connectors.models import Connection
-from invoices import balances, crediting, documents, export, services, voidable
+from invoices import balances, crediting, documents, export, mending, services, voidable
 from invoices.crediting import CreditDraft, CreditLine
 from invoices.dashboard import figures
 from invoices.drafts import EditedMeanwhile, Refused
 from invoices.filtering import Asked
 from invoices.listing import page
-from invoices.models import Invoice
+from invoices.models import Invoice, Push
 from tests.conftest import line
 from tests.invoices.conftest import NewPush
 
@@ -263,3 +263,30 @@ def test_it_goes_where_its_invoice_is(credit: Credit, sent: Invoice, wired: Conn
     assert services.obstacles(made, wired) == []
     sent.remotes.update(gone_at=now)
     assert "is not in the books of Harbour" in str(services.obstacles(made, wired)[0])
+
+
+def test_one_mend_for_a_whole_group_leaves_what_a_credit_note_credits_as_it_is(
+    credit: Credit, sent: Invoice, staff: User, now: datetime
+) -> None:
+    """0.06 with 0.01 of tax: counted anew from its lines, the second half would take a penny more than is left."""
+    line_of = sent.lines.get()
+    line_of.unit_price = D("0.03")
+    line_of.count()
+    line_of.save()
+    Invoice.objects.filter(pk=sent.pk).update(net=line_of.net, tax=line_of.tax, total=line_of.total)
+    credit("1", "0.03")
+    made = credit("1", "0.03")
+    assert made.tax == 0
+    push = services.request_push(invoice_id=made.pk, actor=staff, now=now)
+    held = {"state": "ATTENTION", "cause": "REJECTED", "cause_key": "DATE|||x", "held_at": now}
+    Push.objects.filter(pk=push.pk).update(**held)
+    outcome = mending.amend(Push.objects.all(), mending.dated(date(2026, 12, 1)), actor=staff, now=now)
+    assert (outcome.done, outcome.left_out) == (1, {})
+    made.refresh_from_db()
+    assert (made.issue_date, made.due_date, made.total) == (date(2026, 12, 1), date(2026, 12, 1), D("-0.03"))
+    assert made.lines.get().credits == line_of
+    push.refresh_from_db()
+    assert push.state == "READY"
+    Push.objects.filter(pk=push.pk).update(**held)
+    early = mending.amend(Push.objects.all(), mending.dated(date(2026, 11, 1)), actor=staff, now=now)
+    assert "not dated before its invoice" in next(iter(early.left_out))

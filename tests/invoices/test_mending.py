@@ -15,7 +15,7 @@ from invoices import drafts, mending, services
 from invoices.models import Company, Invoice, Push, PushAttempt
 from invoices.standing import standing
 from tests.conftest import line
-from tests.invoices.books import SERVER_ERROR, Books, carry, look_until_proven, notes
+from tests.invoices.books import LOST, SERVER_ERROR, Books, carry, look_until_proven, notes
 from tests.invoices.conftest import NewPush
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +116,7 @@ def test_a_moved_date_keeps_the_terms_and_is_approved_by_who_moved_it(
         "Queued for Sage again.",
     ]
     push.refresh_from_db()
-    assert (push.state, push.generation) == ("READY", 2)
+    assert (push.state, push.generation) == ("READY", 3), "its key goes with what it was"
 
 
 def test_who_may_not_approve_an_invoice_moves_nothing_of_it(
@@ -169,8 +169,6 @@ def test_what_is_parked_before_it_goes_again_keeps_its_key(
     books: Books, push: Push, wired: Connection, staff: User, now: datetime
 ) -> None:
     """Sage may wake up late: under one key it keeps one of the two."""
-    from tests.invoices.books import LOST
-
     books.creates = [LOST]
     carry(push)
     look_until_proven(push)
@@ -200,3 +198,36 @@ def test_a_parked_invoice_can_be_taken_back_to_draft(new_push: NewPush, staff: U
     services.return_to_draft(invoice_id=push.invoice_id, actor=staff, now=now)
     push.refresh_from_db()
     assert push.state == "CANCELLED"
+
+
+def test_what_somebody_parks_while_a_group_is_amended_stays_parked(
+    wired: Connection, new_invoice: NewInvoice, staff: User, now: datetime
+) -> None:
+    first, second = held(new_invoice, staff, now, 2)
+
+    def change(draft: drafts.InvoiceDraft) -> drafts.InvoiceDraft:
+        mending.park(Push.objects.filter(pk=second.pk), reason="In dispute.", actor=staff, now=now)
+        return mending.dated(date(2026, 12, 1))(draft)
+
+    outcome = mending.amend(ALL, change, actor=staff, now=now)
+    assert (outcome.done, [*outcome.left_out]) == (1, ["somebody has just settled them otherwise"])
+    assert dict(Push.objects.values_list("pk", "state")) == {first.pk: "READY", second.pk: "PARKED"}
+
+
+def test_what_is_cancelled_before_it_goes_again_keeps_its_key_until_it_is_taken_back_to_draft(
+    books: Books, push: Push, staff: User, now: datetime
+) -> None:
+    """As what is parked; taken back to draft it may be another document, which is never sent under that key."""
+    books.creates = [LOST, LOST]
+    carry(push)
+    look_until_proven(push)
+    Push.objects.filter(pk=push.pk).update(state="CANCELLED")  # as a bulk send or a disconnection does
+    carry(services.request_push(invoice_id=push.invoice_id, actor=staff, now=push.due_at))
+    assert books.keys[0] == books.keys[1] and books.documents[0] == books.documents[1]
+    push.refresh_from_db()
+    look_until_proven(push)
+    services.return_to_draft(invoice_id=push.invoice_id, actor=staff, now=now)
+    carry(services.request_push(invoice_id=push.invoice_id, actor=staff, now=push.due_at))
+    push.refresh_from_db()
+    assert push.state == "SENT"
+    assert books.keys[2] not in books.keys[:2]
