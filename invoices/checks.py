@@ -196,6 +196,8 @@ class Known:
         if entries is None or self.ground is None:
             return _open(Check.TAX, UNREAD.format("the tax rate"))
         rates = self.ground.rates.get(invoice.pk, [])
+        if any(rate.code not in self.ground.taxes for rate in rates):  # of a kind that is not sent at all
+            return Cell(check=Check.TAX, verdict=Verdict.NONE, text="Not looked at, as it is not sent.")
         for rate in rates:
             if wrong := _wrong_tax(rate, self.ground.taxes[rate.code], entries):
                 return _bad(Check.TAX, wrong, Fix.TAX_RATES)

@@ -45,13 +45,18 @@ class Chooser:
             return closed
         if push and push.is_open:
             return "already on the way"
-        if push and push.state == Push.State.PARKED:
-            return "parked"
-        if push and push.state == Push.State.ATTENTION and push.cause not in queueing.AGAIN:
-            return "to be settled on its own page"
+        if push and self._is_held(push):
+            return "parked" if push.state == Push.State.PARKED else "to be settled on its own page"
         if invoice.status == Invoice.Status.DRAFT and not self.may_approve(invoice):
             return "for somebody else to approve"
         return ""
+
+    def _is_held(self, push: Push) -> bool:
+        """Here: what was held on its way to books connected before can go to these, unless it may be there already."""
+        if self.connection and push.connection_id != self.connection.pk:
+            return False
+        is_doubtful = push.state == Push.State.ATTENTION and push.cause not in queueing.AGAIN
+        return is_doubtful or push.state == Push.State.PARKED
 
 
 def _closed(invoice: Invoice) -> str:

@@ -4,7 +4,7 @@ For one invoice, and for many with as many queries: what is known of all of them
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +14,7 @@ from connectors.models import Connection, RemoteLink
 from connectors.services import platform_of, tax_links
 from invoices.documents import client_of
 from invoices.drafts import Refused
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import Invoice, InvoiceLine, RemoteInvoice
 
 
 class Check(StrEnum):
@@ -45,11 +45,13 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What stands in the way of many invoices hangs on: our tax rates' links, and the rates of each by its id."""
+    """What stands in the way of many invoices hangs on: our tax rates' links, the rates of each by its id, and which
+    invoices that they credit are in the books."""
 
     connection: Connection
     taxes: Mapping[str, RemoteLink]
     rates: Mapping[int, list[Rate]]
+    credited: Collection[int]
 
     @classmethod
     def of(cls, connection: Connection, ids: Iterable[int]) -> "Ground":
@@ -58,7 +60,9 @@ class Ground:
         rates: dict[int, list[Rate]] = defaultdict(list)
         for pk, _, code, name, percentage in lines.values_list(*names).distinct():
             rates[pk].append(Rate(code=str(code), name=name, percentage=percentage))
-        return cls(connection=connection, taxes=tax_links(connection), rates=rates)
+        there = RemoteInvoice.objects.filter(connection=connection, gone_at=None, invoice__credit_notes__in=ids)
+        credited = set(there.values_list("invoice", flat=True))
+        return cls(connection=connection, taxes=tax_links(connection), rates=rates, credited=credited)
 
 
 def obstacles(invoice: Invoice, connection: Connection | None) -> list[Refused]:
@@ -93,7 +97,7 @@ def of_one(invoice: Invoice, ground: Ground) -> Iterator[Obstacle]:
     if found := list(_kind(invoice, ground.connection)):
         yield from found
         return
-    yield from _credited(invoice, ground.connection)
+    yield from _credited(invoice, ground)
     yield from _taxes(invoice, ground)
     yield from _numbers(invoice, ground.connection)
     yield from _dates(invoice, ground.connection)
@@ -119,15 +123,15 @@ def _kind(invoice: Invoice, connection: Connection) -> Iterator[Obstacle]:
         yield Check.INVOICE, Refused(text)
 
 
-def _credited(invoice: Invoice, connection: Connection) -> Iterator[Obstacle]:
+def _credited(invoice: Invoice, ground: Ground) -> Iterator[Obstacle]:
     """A credit note goes where its invoice is, and only while that stands."""
     credited = invoice.credits
     if credited is None:
         return
     if credited.status == Invoice.Status.VOID:
         yield Check.INVOICE, Refused(f"{credited}, which it credits, is void.")
-    elif not credited.remotes.filter(connection=connection, gone_at=None).exists():
-        text = f"{credited}, which it credits, is not in the books of {connection.company_name}."
+    elif credited.pk not in ground.credited:
+        text = f"{credited}, which it credits, is not in the books of {ground.connection.company_name}."
         yield Check.INVOICE, Refused(text)
 
 

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection as database
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connectors.interface import Entry, TryLater
@@ -15,6 +18,7 @@ from connectors.models import Catalogue, Connection, RemoteLink
 from connectors.options import Kind
 from invoices import preflight, services
 from invoices.checks import Cell, Verdict
+from invoices.crediting import CreditDraft, CreditLine, create_credit_note
 from invoices.models import Client, Company, Invoice, InvoiceLine, Property, Push, PushAttempt
 from invoices.obstacles import Check
 from tests.conftest import line
@@ -297,3 +301,61 @@ def test_the_card_of_an_invoice_offers_the_same_checks(desk: Browser, invoice: I
     assert text.count("<li>") == len(Check)
     assert "No tax rate of Sage&#x27;s is chosen yet" in text
     assert "Ask an admin to do this." in text
+
+
+@pytest.fixture
+def credited(
+    new_push: Callable[..., Push], invoice: Invoice, lists: Connection, staff: User, now: datetime
+) -> Callable[[int], list[int]]:
+    """So many credit notes of one invoice that is in the books."""
+    new_push("SENT")
+    invoice.refresh_from_db()
+
+    def made(count: int) -> list[int]:
+        given = {"line_id": invoice.lines.get().pk, "quantity": Decimal(1), "discount_percent": Decimal(0)}
+        line = CreditLine(unit_price=Decimal(1), **given)
+        draft = CreditDraft(issue_date=date(2026, 11, 20), notes="", lines=[line])
+        notes = [
+            create_credit_note(invoice_id=invoice.pk, key=uuid4(), draft=draft, actor=staff, now=now)
+            for _ in range(count)
+        ]
+        return [one.pk for one in notes]
+
+    return made
+
+
+def test_many_credit_notes_are_checked_with_as_many_queries_as_one(
+    credited: Callable[[int], list[int]], lists: Connection, staff: User, now: datetime
+) -> None:
+    known, asked = preflight.lists_of(lists, now=now), []
+    for count in (1, 20):
+        ids = credited(count)
+        with CaptureQueriesContext(database) as seen:
+            found = preflight.check(ids, lists, known, actor=staff, now=now)
+        assert not any(one.bad for one in found)
+        asked.append(len(seen))
+    assert asked[0] == asked[1]
+
+
+def test_a_credit_note_where_none_is_sent_is_red_whatever_else_is_not_set_up(
+    credited: Callable[[int], list[int]], lists: Connection, staff: User, now: datetime
+) -> None:
+    (pk,) = credited(1)
+    lists.platform = "sage_intacct"
+    lists.save()
+    RemoteLink.objects.filter(kind=RemoteLink.Kind.TAX_RATE).delete()
+    found = cells(Invoice.objects.get(pk=pk), lists, staff, now)
+    assert "does not send credit notes to Sage Intacct yet" in found[Check.INVOICE].text
+    assert found[Check.TAX].verdict is Verdict.NONE
+
+
+def test_what_was_parked_on_its_way_to_other_books_can_go_to_these(
+    new_push: Callable[..., Push], lists: Connection, staff: User, now: datetime
+) -> None:
+    push = new_push("PARKED", parked_because="In dispute.", held_at=now)
+    assert cells(push.invoice, lists, staff, now)[Check.INVOICE].verdict is Verdict.BAD
+    old = Connection.objects.create(
+        platform=lists.platform, state="DISCONNECTED", company_id="b-0", company_name="Old", authorised_at=now
+    )
+    Push.objects.filter(pk=push.pk).update(connection=old)
+    assert cells(push.invoice, lists, staff, now)[Check.INVOICE].verdict is Verdict.GOOD
