@@ -132,7 +132,9 @@ def _attached(mail: InvoiceMail) -> tuple[str, bytes]:
         name = paper.file_name(mail.invoice, shown_number(mail.invoice, connection))
         return name, paper.pdf(mail.invoice, connection)
     assert client  # noqa: S101  # a constraint says so
-    if mail.kind == InvoiceMail.Kind.REMINDER and (why := remindable.changed_meanwhile(_reminded(mail))):
+    if mail.kind == InvoiceMail.Kind.REMINDER and (
+        why := remindable.changed_meanwhile(_reminded(mail), mail.requested_at)
+    ):
         raise Refused(why)
     asked = statements.Asked(until=mail.until or today, since=mail.since)
     return statements.file_name(client, asked), statements.pdf(client, asked, connection, today=today)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
@@ -17,8 +17,10 @@ NO_ADDRESS = "The client has no e-mail address"
 HELD = "Held back"
 VOIDING = "It is to be voided"
 ELSEWHERE = "Not in the connected books, so nobody knows whether it is paid"
+UNRELEASED = "A draft in Sage still, so nobody knows whether it is paid"
+CREDITED = "A credit note of it is not set off in Sage yet"
 MISSING = "Not found in Sage any more"
-REASONS = (NO_REMINDERS, NO_ADDRESS, HELD, VOIDING, ELSEWHERE, MISSING)
+REASONS = (NO_REMINDERS, NO_ADDRESS, HELD, VOIDING, ELSEWHERE, UNRELEASED, CREDITED, MISSING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,13 @@ def plan(today: date, connection: Connection | None, *, missing: Collection[int]
     there = RemoteInvoice.objects.filter(invoice=OuterRef("pk"), connection=connection, gone_at=None)
     voiding = Voiding.objects.filter(remote__invoice=OuterRef("pk"), state__in=Voiding.OPEN)
     held = ReminderHold.objects.filter(invoice=OuterRef("pk"))
-    found = due(today).annotate(is_held=Exists(held), is_there=Exists(there), is_voiding=Exists(voiding))
+    found = due(today).annotate(
+        is_held=Exists(held),
+        is_there=Exists(there),
+        is_unreleased=Exists(there.filter(is_draft=True)),
+        is_voiding=Exists(voiding),
+        is_credited=Exists(_open_credit()),
+    )
     clients: dict[int, list[Invoice]] = defaultdict(list)
     kept: dict[str, list[Invoice]] = defaultdict(list)
     for invoice in found.select_related("client").order_by("client__name", "client", "due_date", "pk"):
@@ -71,6 +79,11 @@ def plan(today: date, connection: Connection | None, *, missing: Collection[int]
         (kept[why] if why else clients[invoice.client_id]).append(invoice)
     bundles = (_bundle(invoices) for invoices in clients.values())
     return Plan(bundles=tuple(bundles), kept={why: tuple(kept[why]) for why in REASONS if why in kept})
+
+
+def _open_credit() -> QuerySet[Invoice]:
+    """Credit notes over an invoice of which something is left to be set off, drafts among them: less is owed."""
+    return Invoice.objects.filter(credits=OuterRef("pk"), outstanding__lt=0).exclude(status=Invoice.Status.VOID)
 
 
 def _bundle(invoices: list[Invoice]) -> Bundle:
@@ -82,22 +95,27 @@ def _why_kept(invoice: Invoice, missing: Collection[int]) -> str:
     said = {
         NO_REMINDERS: invoice.client.no_reminders,
         NO_ADDRESS: not invoice.client.email,
-        HELD: invoice.is_held,  # type: ignore[attr-defined]  # from the query, as are the next two
+        HELD: invoice.is_held,  # type: ignore[attr-defined]  # from the query, as are the next four
         VOIDING: invoice.is_voiding,  # type: ignore[attr-defined]
         ELSEWHERE: not invoice.is_there,  # type: ignore[attr-defined]
+        UNRELEASED: invoice.is_unreleased,  # type: ignore[attr-defined]
+        CREDITED: invoice.is_credited,  # type: ignore[attr-defined]
         MISSING: invoice.pk in missing,
     }
     return next((why for why, is_so in said.items() if is_so), "")
 
 
-def changed_meanwhile(invoices: Iterable[int]) -> str:
-    """Why a reminder of these, written a while ago, must not go now; empty where it may."""
+def changed_meanwhile(invoices: Iterable[int], since: datetime) -> str:
+    """Why a reminder of these, written at that moment, must not go now; empty where it may."""
     rows = Invoice.objects.filter(pk__in=invoices)
     owed = rows.filter(Q(status__in=AWAITING), outstanding__gt=0)
     if other := rows.exclude(pk__in=owed).order_by("pk").first():
         return f"{other} is {other.get_status_display().lower()} by now, so this reminder was not sent."
     if other := rows.filter(Q(reminder_hold__isnull=False) | Q(client__no_reminders=True)).order_by("pk").first():
         return f"{other} is held back by now, so this reminder was not sent."
+    less = rows.filter(Q(payments__seen_at__gt=since) | Exists(_open_credit()))
+    if other := less.order_by("pk").first():
+        return f"{other} is paid or credited in part by now, so this reminder was not sent."
     return ""
 
 

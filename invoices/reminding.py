@@ -15,6 +15,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.timezone import localdate, localtime, make_aware
 
 from connectors.interface import PlatformError, Reconnect
@@ -130,7 +131,7 @@ def _put_on_record(bundle: Bundle, connection: Connection, ours: ReminderSetting
         copy_to=ours.copy_to,
         subject=" ".join(fill(step.subject, said).split())[:200],
         body=fill(step.body, said),
-        requested_at=now,
+        requested_at=timezone.now(),  # after Sage was asked: what is paid from here on it does not say
         due_at=now,
     )
     Reminder.objects.bulk_create(

@@ -5,17 +5,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail as outbox
 from django.test import Client as Browser
+from django.utils import timezone
 from django.utils.timezone import localdate, localtime
 
 from connectors.interface import PlatformError, RemoteStatus, TryLater
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection
-from invoices import debt_services, mailing, remindable, reminding
+from invoices import debt_services, mailing, remindable, reminding, services
+from invoices.crediting import CreditDraft, CreditLine, create_credit_note
 from invoices.debt_services import Step
 from invoices.drafts import Refused
 from invoices.models import (
@@ -24,6 +27,7 @@ from invoices.models import (
     Event,
     Invoice,
     InvoiceMail,
+    PaymentSeen,
     Reminder,
     ReminderHold,
     ReminderSettings,
@@ -182,6 +186,27 @@ def test_what_keeps_an_invoice_back_is_said(
     ]
 
 
+def test_what_is_credited_or_a_draft_in_sage_still_is_not_reminded_of(
+    overdue: Overdue, wired: Connection, staff: User, now: datetime
+) -> None:
+    credited, unreleased, credited_in_vain = overdue(8), overdue(8), overdue(8)
+    RemoteInvoice.objects.filter(invoice=unreleased).update(is_draft=True, number="")
+    for one in (credited, credited_in_vain):
+        credit(one, staff, now)
+    services.discard(invoice_id=credited_in_vain.credit_notes.get().pk, reason="No.", actor=staff, now=now)
+    found = remindable.plan(TODAY, wired)
+    assert found.kept == {remindable.UNRELEASED: (unreleased,), remindable.CREDITED: (credited,)}
+    assert [bundle.invoices for bundle in found.bundles] == [(credited_in_vain,)]
+    Invoice.objects.filter(kind="CREDIT_NOTE").update(outstanding=0)  # set off: the invoice says itself what is left
+    assert remindable.CREDITED not in remindable.plan(TODAY, wired).kept
+
+
+def credit(invoice: Invoice, staff: User, now: datetime) -> Invoice:
+    given = {"quantity": Decimal(1), "unit_price": Decimal(1), "discount_percent": Decimal(0)}
+    draft = CreditDraft(issue_date=TODAY, notes="", lines=[CreditLine(line_id=invoice.lines.get().pk, **given)])
+    return create_credit_note(invoice_id=invoice.pk, key=uuid4(), draft=draft, actor=staff, now=now)
+
+
 @pytest.mark.parametrize("left", ["0", "gone"])
 def test_an_old_figure_is_read_again_first(overdue: Overdue, sage: Sage, now: datetime, left: str) -> None:
     paid, fresh = overdue(45, read=timedelta(hours=3)), overdue(8)
@@ -225,7 +250,7 @@ def test_when_sage_is_away_it_is_tried_again_later(overdue: Overdue, sage: Sage,
     assert len(run(now)) == 1 and ReminderSettings.objects.get().trouble == ""
 
 
-@pytest.mark.parametrize("meanwhile", ["paid", "held", "void", "no reminders"])
+@pytest.mark.parametrize("meanwhile", ["paid", "part paid", "credited", "held", "void", "no reminders"])
 def test_what_changed_before_it_left_is_not_sent(
     overdue: Overdue, sage: Sage, now: datetime, staff: User, meanwhile: str, wired: Connection
 ) -> None:
@@ -238,6 +263,11 @@ def test_what_changed_before_it_left_is_not_sent(
         debt_services.hold(invoice_id=changed.pk, reason="Disputed", actor=staff, now=now)
     elif meanwhile == "no reminders":
         Client.objects.update(no_reminders=True)
+    elif meanwhile == "credited":
+        credit(changed, staff, now)
+    elif meanwhile == "part paid":
+        rows.update(status="PART_PAID", outstanding=1)
+        PaymentSeen.objects.update(seen_at=timezone.now())
     else:
         rows.update(status="PAID" if meanwhile == "paid" else "VOID", outstanding=0)
     mailing.work(pk)
@@ -246,7 +276,8 @@ def test_what_changed_before_it_left_is_not_sent(
     assert not Reminder.objects.exists(), "the others may go with the next run"
     assert bool(planned(wired)) == (meanwhile != "no reminders")
     if meanwhile != "no reminders":
-        assert planned(wired) == [(1, [str(other)])]
+        still = [str(other), *([str(changed)] if meanwhile == "part paid" else [])]
+        assert planned(wired) == [(1, still)]
 
 
 # What a person does -------------------------------------------------------------------------------------------------
