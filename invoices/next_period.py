@@ -115,14 +115,14 @@ def _why_not(source: Invoice) -> str:
 
 
 def raise_next(
-    *, key: UUID, step: str, chosen: Collection[int], with_words: Collection[int], now: datetime
+    *, key: UUID, step: str, chosen: Collection[int], with_words: Collection[int], actor: User, now: datetime
 ) -> PeriodRun:
     """A draft for each that was left ticked, all of them or none; pressed twice it is done once.
 
     `with_words` are those whose texts are moved on too. Raises Refused and NumberRefused.
     """
     with transaction.atomic():
-        run = PeriodRun.objects.select_for_update().select_related("begun_by").get(pk=key)
+        run = PeriodRun.objects.select_for_update().get(pk=key)
         if run.raised_at:
             return run
         list(Invoice.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=run.sources).order_by("pk"))
@@ -135,7 +135,7 @@ def raise_next(
         drafts = [_draft(one, step if one.source.pk in with_words else "") for one in going]
         words = PeriodRun.Step(step).label.lower()
         notes = [f"Created from {one.source}, {words} on." for one in going]
-        made = create_invoices(drafts=drafts, notes=notes, actor=run.begun_by, now=now)
+        made = create_invoices(drafts=drafts, notes=notes, actor=actor, now=now)
         RaisedInvoice.objects.bulk_create(_row(run, one, new) for one, new in zip(going, made, strict=True))
         run.step, run.raised_at = step, now
         run.save(update_fields=["step", "raised_at"])

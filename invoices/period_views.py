@@ -45,6 +45,7 @@ def next_invoices(request: HttpRequest, key: UUID) -> HttpResponse:
                 step=step,
                 chosen=chosen_ids(request),
                 with_words=chosen_ids(request, "words"),
+                actor=person(request),
                 now=timezone.now(),
             )
         except (Refused, NumberRefused) as refused:

@@ -62,7 +62,7 @@ def test_the_next_period_raised_by_two_at_once_is_raised_once(invoice: Invoice, 
 
     def raise_it(key: Any) -> None:
         try:
-            next_period.raise_next(key=key, step="MONTH", chosen=[invoice.pk], with_words=[], now=now)
+            next_period.raise_next(key=key, step="MONTH", chosen=[invoice.pk], with_words=[], actor=staff, now=now)
         except next_period.Refused as error:
             refused.append(str(error))
 

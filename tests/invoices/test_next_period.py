@@ -36,7 +36,7 @@ def raised(staff: User, now: datetime) -> Callable[..., list[Invoice]]:
     def done(*sources: Invoice, step: str = "MONTH", words: bool = True) -> list[Invoice]:
         ids = [one.pk for one in sources]
         run = next_period.begin(ids=ids, actor=staff, now=now)
-        next_period.raise_next(key=run.pk, step=step, chosen=ids, with_words=ids if words else [], now=now)
+        next_period.raise_next(key=run.pk, step=step, chosen=ids, with_words=ids if words else [], actor=staff, now=now)
         return [one.invoice for one in run.raised.select_related("invoice").order_by("pk")]
 
     return done
@@ -74,7 +74,7 @@ def test_a_period_is_raised_once(rent: Invoice, raised: Any, staff: User, now: d
     (proposal,) = next_period.proposals(run, "MONTH")
     assert proposal.raised == new
     with pytest.raises(Refused, match="Nothing was raised"):
-        next_period.raise_next(key=run.pk, step="MONTH", chosen=[rent.pk], with_words=[], now=now)
+        next_period.raise_next(key=run.pk, step="MONTH", chosen=[rent.pk], with_words=[], actor=staff, now=now)
     row = RaisedInvoice.objects.get()
     again = {"source": rent, "issue_date": row.issue_date, "issue_day": 31, "due_day": 2, "run": run}
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -87,8 +87,16 @@ def test_a_period_is_raised_once(rent: Invoice, raised: Any, staff: User, now: d
 def test_pressed_twice_it_is_done_once(rent: Invoice, staff: User, now: datetime) -> None:
     run = next_period.begin(ids=[rent.pk], actor=staff, now=now)
     for _ in range(2):
-        next_period.raise_next(key=run.pk, step="MONTH", chosen=[rent.pk], with_words=[], now=now)
+        next_period.raise_next(key=run.pk, step="MONTH", chosen=[rent.pk], with_words=[], actor=staff, now=now)
     assert Invoice.objects.count() == 2
+
+
+def test_who_presses_has_raised_them_whoever_chose(rent: Invoice, staff: User, admin: User, now: datetime) -> None:
+    """Where a second person approves, whoever raised it must not be the one who does."""
+    run = next_period.begin(ids=[rent.pk], actor=staff, now=now)
+    next_period.raise_next(key=run.pk, step="MONTH", chosen=[rent.pk], with_words=[], actor=admin, now=now)
+    new = run.raised.get().invoice
+    assert (new.created_by, new.events.get().actor) == (admin, admin)
 
 
 def test_one_that_was_discarded_can_be_raised_again(rent: Invoice, raised: Any, staff: User, now: datetime) -> None:
@@ -173,7 +181,7 @@ def test_as_many_queries_for_many_as_for_few(
         run = next_period.begin(ids=ids, actor=staff, now=now)
         with CaptureQueriesContext(connection) as queries:
             desk.get(reverse("invoice-next", args=[run.pk]))
-            next_period.raise_next(key=run.pk, step="MONTH", chosen=ids, with_words=ids, now=now)
+            next_period.raise_next(key=run.pk, step="MONTH", chosen=ids, with_words=ids, actor=staff, now=now)
             desk.get(reverse("invoice-next", args=[run.pk]))
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 60

@@ -167,7 +167,9 @@ class Tour:
         draft().lines.update(description="Rent 1 Jan 2026 to 31 Jan 2026")
         run = next_period.begin(ids=[*chosen, draft().pk], actor=self.admin, now=timezone.now())
         yield self.open("next period", f"/invoices/next/{run.pk}/")
-        next_period.raise_next(key=run.pk, step="MONTH", chosen=chosen, with_words=chosen, now=timezone.now())
+        next_period.raise_next(
+            key=run.pk, step="MONTH", chosen=chosen, with_words=chosen, actor=self.admin, now=timezone.now()
+        )
         yield self.open("next period, raised", f"/invoices/next/{run.pk}/")
         next_period.undo(key=run.pk, actor=self.admin, now=timezone.now())
         yield self.open("next period, undone", f"/invoices/next/{run.pk}/")
