@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from connectors.heard import Said, hear
+from connectors.heard import HIDDEN, Said, hear
 from connectors.interface import (
     BearerRefused,
     Fix,
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
 LONGEST_WAIT_SECONDS = 900
+SHORTEST_TOKEN = 16
 REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 
 
@@ -230,11 +231,11 @@ class Wire:
                 session.close()
         spent = round((time.monotonic() - started) * 1000)
         log.info("%s %s %s in %s ms", method, path, response.status_code, spent, extra={"push": self.push})
+        token = headers["Authorization"].removeprefix("Bearer ")
         if writes:
-            token = headers["Authorization"].removeprefix("Bearer ")
             self.heard(hear(response.status_code, response.content, token))
         is_done = method == "DELETE" and response.status_code == HTTPStatus.NO_CONTENT
-        body = {} if is_done else _json(response)
+        body = {} if is_done else _json(_without(token, response.content))
         answer = decipher(response.status_code, response.headers, body, self.dialect, writes=writes)
         self.answered()
         return answer
@@ -271,8 +272,13 @@ def _lost(line: Line, *, writes: bool) -> PlatformError:
     return OutcomeUnknown(f"Sage took the invoice but did not answer {late}.")
 
 
-def _json(response: requests.Response) -> Any:
+def _without(token: str, content: bytes) -> bytes:
+    """What is answered is told to people and kept; a real token is too long to stand in it by chance."""
+    return content.replace(token.encode(), HIDDEN.encode()) if len(token) >= SHORTEST_TOKEN else content
+
+
+def _json(content: bytes) -> Any:
     try:
-        return json.loads(response.content, parse_float=Decimal)
+        return json.loads(content, parse_float=Decimal)
     except (ValueError, RecursionError):
         return None

@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.http import Answer, Wire
-from connectors.interface import OutcomeUnknown, PlatformError, TryLater
+from connectors.interface import OutcomeUnknown, PlatformError, Rejected, TryLater
 from connectors.sage_accounting import DIALECT
 from tests.connectors.peer import BODY, Manners, Talk, answered, listening
 
@@ -337,3 +338,19 @@ def test_the_token_goes_in_the_header_and_is_renewed_once_when_it_is_refused() -
     assert asked == ["", "token-1"]
     assert [b"Authorization: Bearer token-1" in heard[0], b"Authorization: Bearer token-2" in heard[1]] == [True, True]
     assert len(heard) == 2
+
+
+def test_a_token_that_is_told_back_to_us_is_not_in_what_people_read() -> None:
+    token = "a-token-of-the-length-that-tokens-have"
+
+    def tells_it_back(talk: Talk) -> None:
+        talk.hear()
+        said = f'[{{"$message": "{token} may not do this", "$dataCode": "{token}"}}]'
+        talk.say(*answered(said.encode(), "422 Unprocessable Entity"))
+
+    with listening(tells_it_back) as peer:
+        there = replace(wire(peer.url), bearer=lambda refused: token)
+        with pytest.raises(Rejected) as refused:
+            there.post("/sales_invoices", body={}, headers={})
+    assert refused.value.message == "[hidden] may not do this"
+    assert token not in repr(refused.value.problems)
