@@ -22,7 +22,7 @@ from connectors import services as connectors
 from connectors.links import key_for
 from connectors.models import Connection, RemoteLink
 from invoices import documents
-from invoices.models import Push, PushAttempt, PushBatch
+from invoices.models import Invoice, Push, PushAttempt, PushBatch
 from invoices.models.push import PushQuerySet
 
 LEASE = timedelta(seconds=40) / settings.CLOCK_DIVISOR  # over the 25 s deadline of a call
@@ -142,6 +142,13 @@ def _take(push: Push, lane: int | None, batch: PushBatch | None, position: int, 
         started_at=now,
     )
     return Claim(push=push, attempt=attempt, fence=push.fence)
+
+
+def hold_invoices(hand: Sequence[Claim]) -> None:
+    """Locks the invoices of a batch in the order in which whoever takes several does: else each holds up the other."""
+    if len(hand) > 1:
+        ids = [claimed.push.invoice_id for claimed in hand]
+        len(Invoice.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=ids).order_by("pk"))
 
 
 def new_batch(hand: Sequence[Claim], sent: Sequence[dict[str, Any]], *, now: datetime) -> PushBatch:

@@ -59,6 +59,7 @@ def intend(
     A batch that is sent again goes whole or not at all.
     """
     with transaction.atomic():
+        claims.hold_invoices([claimed for claimed, _ in ready])
         ours = [(claimed, invoice) for claimed, invoice in ready if _is_in_hand(claimed)]
         if len(ours) < len(ready):
             log.warning("Overtaken before a byte left.", extra={"push": ready[0][0].push.pk})
