@@ -312,9 +312,9 @@ def credited(
     invoice.refresh_from_db()
 
     def made(count: int) -> list[int]:
-        given = {"line_id": invoice.lines.get().pk, "quantity": Decimal(1), "discount_percent": Decimal(0)}
-        line = CreditLine(unit_price=Decimal(1), **given)
-        draft = CreditDraft(issue_date=date(2026, 11, 20), notes="", lines=[line])
+        one = {"quantity": Decimal(1), "unit_price": Decimal(1), "discount_percent": Decimal(0)}
+        credit = [CreditLine(line_id=invoice.lines.get().pk, **one)]
+        draft = CreditDraft(issue_date=date(2026, 11, 20), notes="", lines=credit)
         notes = [
             create_credit_note(invoice_id=invoice.pk, key=uuid4(), draft=draft, actor=staff, now=now)
             for _ in range(count)
@@ -354,8 +354,9 @@ def test_what_was_parked_on_its_way_to_other_books_can_go_to_these(
 ) -> None:
     push = new_push("PARKED", parked_because="In dispute.", held_at=now)
     assert cells(push.invoice, lists, staff, now)[Check.INVOICE].verdict is Verdict.BAD
+    when: dict[str, Any] = {"authorised_at": now, "authorised_by": staff, "disconnected_at": now}
     old = Connection.objects.create(
-        platform=lists.platform, state="DISCONNECTED", company_id="b-0", company_name="Old", authorised_at=now
+        platform=lists.platform, state="DISCONNECTED", company_id="b-0", company_name="Old", **when
     )
     Push.objects.filter(pk=push.pk).update(connection=old)
     assert cells(push.invoice, lists, staff, now)[Check.INVOICE].verdict is Verdict.GOOD
