@@ -41,4 +41,3 @@ def spend(connection: Connection) -> None:
             cursor.execute(WAIT, given)
             (seconds,) = cursor.fetchone()
             raise TryLater("Our calls to Sage of this minute are used up.", after=max(1, int(seconds or 1)))
-

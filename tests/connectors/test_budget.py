@@ -42,9 +42,7 @@ def earlier(**by: int) -> None:
 
 
 @pytest.mark.django_db
-def test_a_minutes_calls_go_out_at_once_and_no_minute_ever_has_more(
-    connection: Connection, ten_a_minute: None
-) -> None:
+def test_a_minutes_calls_go_out_at_once_and_no_minute_ever_has_more(connection: Connection, ten_a_minute: None) -> None:
     Budget.objects.all().delete()
     budget.spend(connection)
     earlier(seconds=31)
