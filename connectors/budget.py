@@ -1,35 +1,43 @@
 """How often we may call the platform: one row a connection, shared by all workers, which no wiped broker forgets.
 
-A bucket that holds a minute's calls and fills again as time passes: after a quiet minute a batch goes out at once, and
-nobody gets further than CALLS_A_MINUTE on the whole. What the platform itself asks us to wait is `paused_until`.
+The row holds when each call of the last minute was made, so no minute, wherever it begins, ever has more than
+CALLS_A_MINUTE; after a quiet one a batch goes out at once. What the platform itself asks us to wait is `paused_until`.
 """
+
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection as database
 
 from connectors.interface import TryLater
-from connectors.models import Budget, Connection
+from connectors.models import Connection
 
 REFILL = 5  # calls that a caller who has to wait waits for, so that the next few don't wait each
 
-SPEND = """
-INSERT INTO connectors_budget AS budget (connection_id, calls_left, counted_at)
-VALUES (%(id)s, %(most)s - 1, clock_timestamp())
-ON CONFLICT (connection_id) DO UPDATE SET calls_left = {left} - 1, counted_at = clock_timestamp() WHERE {left} >= 1
-RETURNING calls_left
-""".format(
-    left="LEAST(%(most)s, budget.calls_left + %(rate)s"
-    " * GREATEST(EXTRACT(EPOCH FROM clock_timestamp() - budget.counted_at), 0))"
-)
+# Later than now is only what a clock counted that was set back since.
+LATELY = "array(SELECT t FROM unnest(budget.calls) t WHERE abs(extract(epoch FROM clock_timestamp() - t)) < %(window)s)"
+SPEND = f"""
+INSERT INTO connectors_budget AS budget (connection_id, calls) VALUES (%(id)s, array[clock_timestamp()])
+ON CONFLICT (connection_id) DO UPDATE SET calls = {LATELY} || clock_timestamp() WHERE cardinality({LATELY}) < %(most)s
+RETURNING true
+"""  # noqa: S608  # constants
+WAIT = f"""
+SELECT ceil(%(window)s - extract(epoch FROM clock_timestamp() - calls[%(refill)s]))
+FROM (SELECT {LATELY} AS calls FROM connectors_budget budget WHERE connection_id = %(id)s) AS lately
+"""  # noqa: S608  # constants
 
 
 def spend(connection: Connection) -> None:
-    """One call. Raises TryLater, before a byte leaves, where the share of this minute is used up."""
-    rate = settings.CALLS_A_MINUTE * settings.CLOCK_DIVISOR
+    """One call. Raises TryLater, before a byte leaves, where this minute's are used up, with the seconds to wait."""
+    given = {
+        "id": connection.pk,
+        "most": settings.CALLS_A_MINUTE,
+        "window": Decimal(60) / settings.CLOCK_DIVISOR,
+        "refill": REFILL,
+    }
     with database.cursor() as cursor:
-        cursor.execute(SPEND, {"id": connection.pk, "most": rate, "rate": rate / 60})
+        cursor.execute(SPEND, given)
         if cursor.fetchone() is None:
-            raise TryLater("Our calls to Sage of this minute are used up.", after=max(1, -(-REFILL * 60 // rate)))
-
-
-__all__ = ["Budget", "spend"]
+            cursor.execute(WAIT, given)
+            (seconds,) = cursor.fetchone()
+            raise TryLater("Our calls to Sage of this minute are used up.", after=max(1, int(seconds or 1)))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -103,17 +104,13 @@ class Credential(models.Model):
 
 
 class Budget(models.Model):
-    """How many calls to the platform are left now, of a connection's share of them; it fills again as time passes."""
+    """When the calls to the platform of the last minute were made, all workers' together."""
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True)
-    calls_left = models.DecimalField(max_digits=10, decimal_places=3)
-    counted_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(calls_left__gte=0), name="budget_is_not_overdrawn")]
+    calls = ArrayField(models.DateTimeField(), default=list)
 
     def __str__(self) -> str:
-        return f"{self.calls_left} calls for {self.connection_id}"
+        return f"{len(self.calls)} calls for {self.connection_id}"
 
 
 class LiveDatabase(models.Model):
