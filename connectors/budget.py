@@ -5,6 +5,7 @@ CALLS_A_MINUTE; after a quiet one a batch goes out at once. What the platform it
 """
 
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
@@ -29,7 +30,7 @@ FROM (SELECT {LATELY} AS calls FROM connectors_budget budget WHERE connection_id
 
 def spend(connection: Connection) -> None:
     """One call. Raises TryLater, before a byte leaves, where this minute's are used up, with the seconds to wait."""
-    given = {
+    given: dict[str, Any] = {
         "id": connection.pk,
         "most": settings.CALLS_A_MINUTE,
         "window": Decimal(60) / settings.CLOCK_DIVISOR,

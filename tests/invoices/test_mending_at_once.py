@@ -67,7 +67,8 @@ def test_a_batch_goes_on_record_while_somebody_locks_its_invoices_the_other_way_
     monkeypatch.setattr(documents, "to_json", lambda _: {})
     pushes = [services.request_push(invoice_id=new_invoice().pk, actor=staff, now=now) for _ in range(2)]
     Push.objects.update(state="SENDING", lease_until=now)
-    attempts = [PushAttempt.objects.create(push=push, n=1, generation=1, key="k", started_at=now) for push in pushes]
+    begun = {"n": 1, "generation": 1, "key": "k", "started_at": now}
+    attempts = [PushAttempt.objects.create(push=push, position=at, **begun) for at, push in enumerate(pushes)]
     pairs = zip(reversed(pushes), reversed(attempts), strict=True)
     hand: list[Any] = [(claims.Claim(push=push, attempt=attempt, fence=0), None) for push, attempt in pairs]
 
@@ -89,5 +90,6 @@ def test_a_batch_goes_on_record_while_somebody_locks_its_invoices_the_other_way_
 def somebody_waits() -> bool:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     with database.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction goes on seeing what it saw first
         cursor.execute(waiting)
         return bool(cursor.fetchone()[0])
