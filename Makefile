@@ -5,7 +5,7 @@ UV := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --python-v
 SETTINGS := SECRET_KEY=only-for-checks-and-not-a-secret TOKEN_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove chaos crash mutants backup restore screenshots check format lock clean
+.PHONY: help run test prove chaos crash mutants bench backup restore screenshots check format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ crash: ## every step of a worker x kill, exception, freeze x answered, lost, 500
 mutants: ## ten bugs put into a copy of the code, and the test that catches each
 	@$(PYTHON) reflow/bootstrap.py
 	@$(VENV) -m tests.mutants
+
+bench: ## each goal for speed, measured (QUICK=1: to 100,000 invoices in 5 minutes; ONLY=pages: one part)
+	@$(PYTHON) reflow/bootstrap.py --browser
+	@$(VENV) -m bench
 
 backup: ## a dump of the database (FILE=name; else a new one under .reflow/backups), while it runs or not
 	@$(PYTHON) reflow/bootstrap.py

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -19,45 +18,15 @@ from connectors import epoch
 from connectors.models import Connection
 from connectors.services import live_connection
 from invoices import bulk_services, choosing, columns, export, listing, sends, services
-from invoices.balances import AWAITING
 from invoices.choosing import AT_ONCE, Chooser, Done
 from invoices.filtering import NEWEST, Asked, FilterForm, asked_of
-from invoices.models import BulkMember, Invoice, Push, RemoteInvoice
+from invoices.list_rows import rows_of
+from invoices.models import BulkMember, Invoice, Push
 from invoices.obstacles import obstacles_of_all
 from invoices.push_views import person
-from invoices.standing import Standing, held_as, latest_push, shown_number, standing_of
 from invoices.tiles import currencies, tiles
 
 NAMED = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One invoice as the list shows it, and why it can't be approved or sent from there."""
-
-    invoice: Invoice
-    push: Push | None
-    remote: RemoteInvoice | None
-    stands: Standing
-    number: str
-    is_owed: bool
-    days_overdue: int
-    why_not_approve: str
-    why_not_send: str
-
-    @property
-    def key(self) -> str:
-        return str(self.invoice.pk)
-
-    @property
-    def total(self) -> str:
-        """As a program adds it up: without commas."""
-        return str(self.invoice.total)
-
-    @property
-    def seen(self) -> str:
-        """What a row that moves is compared by."""
-        return f"{self.key}.{self.stands.code}.{int(self.stands.moving)}{self.stands.brief}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,32 +58,12 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
 
 def _table(request: HttpRequest, invoices: Iterable[Invoice], connection: Connection | None) -> dict[str, Any]:
     """The rows with this person's columns, and those of them that will still change by themselves."""
-    chooser, today = Chooser.of(person(request), connection), timezone.localdate()
+    chooser, chosen = Chooser.of(person(request), connection), columns.columns_of(person(request))
     invoices = list(invoices)
     pushes = (push for invoice in invoices for push in invoice.pushes.all())
     held = any(push.state != Push.State.SENT for push in pushes) and epoch.is_held()
-    rows = [_row(invoice, connection, chooser, today, held) for invoice in invoices]
-    return {
-        "rows": rows,
-        "moving": [row.seen for row in rows if row.stands.moving],
-        "columns": columns.columns_of(person(request)),
-    }
-
-
-def _row(invoice: Invoice, connection: Connection | None, chooser: Chooser, today: date, held: bool) -> Row:
-    push = latest_push(invoice, connection)
-    awaited = invoice.status in AWAITING
-    return Row(
-        invoice=invoice,
-        push=push,
-        remote=held_as(invoice, push, connection),
-        stands=standing_of(invoice, push, connection, now=timezone.now(), held=held),
-        number=shown_number(invoice, connection),
-        is_owed=awaited,
-        days_overdue=max(0, (today - invoice.due_date).days) if awaited and not invoice.is_credit_note else 0,
-        why_not_approve=chooser.why_not_approve(invoice),
-        why_not_send=chooser.why_not_send(invoice),
-    )
+    rows = rows_of(invoices, connection, chooser, chosen, held=held)
+    return {"rows": rows, "moving": [row.seen for row in rows if row.stands.moving], "columns": chosen}
 
 
 def _headings(asked: Asked) -> dict[str, Heading]:

@@ -74,7 +74,8 @@ def chosen(ids: list[int]) -> list[Invoice]:
 
 def _with_what_is_shown(found: QuerySet[Invoice]) -> QuerySet[Invoice]:
     pushes = Push.objects.select_related("remote").order_by("requested_at")
-    return found.select_related("client", "site").prefetch_related(Prefetch("pushes", pushes), "remotes")
+    shown = found.select_related("client", "site").defer("frozen")  # nothing that a list shows, and long
+    return shown.prefetch_related(Prefetch("pushes", pushes), "remotes")
 
 
 def _order(sort: str) -> list[str]:

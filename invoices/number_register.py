@@ -129,6 +129,10 @@ def tally(group: str) -> tuple[int, int, int]:
     return recorded, used, int(passed or 0)
 
 
+def has_begun(group: str) -> bool:
+    return Number.objects.filter(group=group).exists()
+
+
 def _rows(group: str, after: Key, since: date | None, until: date | None, limit: int) -> list[_Found]:
     """Of the three queries together. What the third looks through is only the part that the others cover."""
     given = {"group": group, "limit": limit, "p": after[0], "s": after[1], "v": after[2]}

@@ -57,7 +57,6 @@ def _address(group: Group, form: RegisterForm, after: Key | None = None) -> str:
 def number_list(request: HttpRequest) -> HttpResponse:
     form, group = _asked(request)
     page = number_register.page(group.pk, after=form.after, **form.days)
-    recorded, used, unrecorded = number_register.tally(group.pk)
     context = {
         **_ahead(group.pk),
         "group": group,
@@ -65,12 +64,21 @@ def number_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "form": form,
         "unknown": sum(gap.is_unknown for gap in page.gaps),
-        "tally": {"recorded": recorded, "used": used, "unrecorded": unrecorded},
+        "has_begun": number_register.has_begun(group.pk),
         "is_first": form.after == START,
         "address": _address(group, form),
         "next": f"?{_address(group, form, page.after)}" if page.after else "",
     }
     return render(request, "numbers/list.html", context)
+
+
+@require_safe
+def number_tally(request: HttpRequest) -> HttpResponse:
+    """How many there are, which takes as long as there are many: asked for once the page is there."""
+    _, group = _asked(request)
+    recorded, used, unrecorded = number_register.tally(group.pk)
+    tally = {"recorded": recorded, "used": used, "unrecorded": unrecorded}
+    return render(request, "numbers/_tally.html", {"tally": tally})
 
 
 def _ahead(key: str) -> dict[str, Any]:

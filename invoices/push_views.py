@@ -51,8 +51,8 @@ def push_context(request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
     sendable = invoice.status in (Invoice.Status.DRAFT, Invoice.Status.APPROVED) and not stands.moving
     found = services.obstacles(invoice, connection) if sendable else []
     attempts = list(push.attempts.all()) if push else []
-    both = Event.objects.filter(Q(invoice=invoice) | Q(invoice__credits=invoice))  # and what became of its credit notes
-    events = list(both.select_related("actor", "invoice"))
+    both = Invoice.objects.filter(Q(pk=invoice.pk) | Q(credits=invoice))  # and what became of its credit notes
+    events = list(Event.objects.filter(invoice__in=both.values("pk")).select_related("actor", "invoice"))
     remote = held_as(invoice, push, connection)
     subject = push.connection if push else remote.connection if remote else connection
     return {

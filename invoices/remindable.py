@@ -74,7 +74,7 @@ def plan(today: date, connection: Connection | None, *, missing: Collection[int]
     )
     clients: dict[int, list[Invoice]] = defaultdict(list)
     kept: dict[str, list[Invoice]] = defaultdict(list)
-    for invoice in found.select_related("client").order_by("client__name", "client", "due_date", "pk"):
+    for invoice in found.select_related("client").defer("frozen").order_by("client__name", "client", "due_date", "pk"):
         why = _why_kept(invoice, missing)
         (kept[why] if why else clients[invoice.client_id]).append(invoice)
     bundles = (_bundle(invoices) for invoices in clients.values())

@@ -205,8 +205,8 @@ def _told(
 
 def shown(send: BulkSend) -> QuerySet[BulkMember]:
     """Its members with what is shown of each, in the order in which they were chosen."""
-    found = send.members.select_related("invoice__client", "push__remote").annotate(stands=STANDS)
-    return found.order_by("pk")
+    found = send.members.select_related("invoice__client", "push__remote").defer("invoice__frozen")
+    return found.annotate(stands=STANDS).order_by("pk")
 
 
 def cursor() -> str:

@@ -73,7 +73,7 @@ def sheets(client: Client, asked: Asked, connection: Connection | None, *, today
 def _open(client: Client, asked: Asked, connection: Connection | None, today: date) -> Iterator[Sheet]:
     found = owed(asked.until, today=today).filter(client=client).order_by("due_date", "pk")
     by_currency: dict[str, list[Invoice]] = defaultdict(list)
-    for invoice in found.prefetch_related("remotes"):
+    for invoice in found.defer("frozen").prefetch_related("remotes"):
         by_currency[invoice.currency].append(invoice)
     for currency, invoices in by_currency.items():
         lines = [_line(invoice, connection, asked.until) for invoice in invoices]
@@ -131,7 +131,7 @@ def _sheet(
     balance = opening = sum((move[3] for move in moves if move[0] < since), NOTHING)
     within = [move for move in moves if since <= move[0] <= asked.until]
     shown = within[:MOST]
-    invoices = Invoice.objects.prefetch_related("remotes").in_bulk({move[1] for move in shown})
+    invoices = Invoice.objects.defer("frozen").prefetch_related("remotes").in_bulk({move[1] for move in shown})
     lines = []
     for day, pk, is_paid, amount in shown:
         balance += amount

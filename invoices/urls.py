@@ -76,6 +76,7 @@ urlpatterns = [
     path("invoices/<int:pk>/hold/", reminder_views.invoice_hold, name="invoice-hold"),
     path("numbers/", number_views.number_list, name="number-list"),
     path("numbers/forecast/", number_views.number_forecast, name="number-forecast"),
+    path("numbers/tally/", number_views.number_tally, name="number-tally"),
     path("numbers/csv/", number_views.number_csv, name="number-csv"),
     path("debtors/", debt_views.debtor_list, name="debtor-list"),
     path("debtors/csv/", debt_views.debtor_csv, name="debtor-csv"),

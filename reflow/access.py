@@ -76,6 +76,7 @@ RULES: dict[str, str] = {
     "invoice-hold": "invoices.send_invoice",
     "number-list": "invoices.view_invoice",
     "number-forecast": "invoices.view_invoice",
+    "number-tally": "invoices.view_invoice",
     "number-csv": "invoices.view_invoice",
     "debtor-list": "invoices.view_invoice",
     "debtor-csv": "invoices.view_invoice",

@@ -34,7 +34,7 @@ class PasswordSet(PasswordResetConfirmView):
     template_name = "registration/password_set.html"
     success_url = reverse_lazy("dashboard")
     post_reset_login = True
-    post_reset_login_backend = "django.contrib.auth.backends.ModelBackend"
+    post_reset_login_backend = "settings_ui.signed_in.SignedIn"
 
     def get_user(self, uidb64: str) -> Any:
         user = super().get_user(uidb64)

@@ -152,7 +152,7 @@ def _rows(request: HttpRequest, connection: Connection | None, part: Part, q: st
         began_at=Subquery(latest.values("started_at")[:1]), told=Subquery(latest.values("message")[:1])
     )
     order = told.order_by(part.order, "-pk" if is_down else "pk")
-    whole = order.select_related("invoice__client", "remote", "connection")
+    whole = order.select_related("invoice__client", "remote", "connection").defer("invoice__frozen")
     found = list(whole.prefetch_related("invoice__remotes")[: PAGE_SIZE + 1])
     rows, further = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     kept = {key: value for key, value in (("show", part.code), ("q", q), ("cause", cause)) if value}

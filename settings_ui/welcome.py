@@ -47,7 +47,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
         except accounts.Refused as refused:
             messages.error(request, str(refused))
             return redirect("login")
-        login(request, admin, backend="django.contrib.auth.backends.ModelBackend")
+        login(request, admin, backend="settings_ui.signed_in.SignedIn")
         messages.success(request, f"Welcome, {admin.first_name}. Now connect Sage, or look around first.")
         return redirect("connector")
     forms_shown: list[forms.BaseForm] = [person, company]

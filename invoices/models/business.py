@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -81,6 +82,16 @@ class Client(models.Model):
 
     class Meta:
         ordering = ["name", "pk"]
+        indexes = [
+            models.Index(fields=["name", "id"], name="client_by_name"),
+            GinIndex(
+                *(
+                    OpClass(Upper(name), "gin_trgm_ops")
+                    for name in ("name", "reference", "email", "city", "postal_code")
+                ),
+                name="client_words",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 Upper("reference"),

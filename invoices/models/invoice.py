@@ -84,12 +84,13 @@ class Invoice(models.Model):
             models.Index(fields=["status", "-issue_date", "-id"], name="invoice_by_status"),
             models.Index(fields=["due_date", "id"], name="invoice_by_due"),
             models.Index(fields=["total", "id"], name="invoice_by_total"),
+            models.Index(Upper("number"), name="invoice_by_number"),
             models.Index(
                 fields=["due_date", "id"], condition=Q(status__in=["SENT", "PART_PAID"]), name="invoice_to_be_paid"
             ),
             models.Index(
                 fields=["client", "due_date"],
-                include=["currency", "outstanding", "issue_date"],
+                include=["currency", "outstanding", "issue_date", "kind"],
                 condition=Q(status__in=["SENT", "PART_PAID"]),
                 name="invoice_owed_by_client",
             ),

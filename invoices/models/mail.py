@@ -79,7 +79,8 @@ class InvoiceMail(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=Q(state__in=["WAITING", "SENDING"]), name="mail_open")
+            models.Index(fields=["due_at", "id"], condition=Q(state__in=["WAITING", "SENDING"]), name="mail_open"),
+            models.Index(fields=["-requested_at", "-id"], condition=Q(kind="REMINDER"), name="mail_reminders"),
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ class RemoteInvoice(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="remotes")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="+")
     remote_id = models.CharField(max_length=100)
-    number = models.CharField(max_length=50, blank=True, db_index=True)
+    number = models.CharField(max_length=50, blank=True)
     url = models.URLField(max_length=500, blank=True)
     total = money()
     linked_at = models.DateTimeField()
@@ -52,6 +52,8 @@ class RemoteInvoice(models.Model):
         indexes = [
             GinIndex(OpClass(Upper("number"), "gin_trgm_ops"), name="remote_number_words"),
             models.Index(Upper("remote_id"), name="remote_invoice_by_token"),
+            models.Index(Upper("number"), name="remote_by_number"),
+            models.Index(fields=["connection", "id"], condition=Q(number=""), name="remote_number_to_come"),
         ]
 
     def __str__(self) -> str:

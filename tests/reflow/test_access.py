@@ -183,6 +183,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "invoice-hold": (but(WRITE, 405), but(WRITE, 302)),
     "number-list": (READ, but(READ, 405)),
     "number-forecast": (READ, but(READ, 405)),
+    "number-tally": (READ, but(READ, 405)),
     "number-csv": (READ, but(READ, 405)),
     "debtor-list": (READ, but(READ, 405)),
     "debtor-csv": (READ, but(READ, 405)),
