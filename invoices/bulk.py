@@ -91,7 +91,7 @@ def _take(send_id: int) -> dict[int, BulkMember]:
 
 
 def _locked(members: Iterable[int]) -> dict[int, Invoice]:
-    """Their invoices in the members' order, locked as a click locks one; what somebody has in hand is left for later."""
+    """Their invoices in the members' order, each locked as a click locks it; what somebody has in hand is left."""
     rows = Invoice.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
     chosen = rows.filter(pk__in=members).select_related("client", "site", "credits").prefetch_related("lines__item")
     found = {invoice.pk: invoice for invoice in chosen}

@@ -115,8 +115,8 @@ def chromium(django_db_setup: None) -> Iterator[Browser]:
 class Faults:
     """What pages complained of; that a page itself was refused (403, 404, 422) is no fault of it.
 
-    Nor is a request that was given up because its page was left or a newer one took its place: htmx tells the console of
-    it as of an error, after the word that the request is over. A request that failed has another word after that one.
+    Nor is a request that was given up because its page was left or a newer one took its place: htmx tells the console
+    of it as of an error, after the word that the request is over. A request that failed has another word after it.
     """
 
     GIVEN_UP = ("htmx:afterRequest,", "htmx:sendAbort,")
