@@ -171,6 +171,8 @@ class Connector(Protocol):
     """The longest reason for voiding an invoice that it keeps, in characters; 200 at most, as ours."""
     void_effect: ClassVar[str]
     """What becomes of an invoice that is voided there, in a sentence."""
+    opens_by_day: ClassVar[bool]
+    """Whether `open_from` alone decides what is closed; where it does not, a later day may be closed, too."""
     lists: ClassVar[frozenset[Kind]]
     """The lists it keeps; where one is missing, nothing is asked for that is chosen from it."""
     settings: ClassVar[tuple[Setting, ...]]
@@ -202,6 +204,10 @@ class Connector(Protocol):
         """The customers a search of the platform's own finds."""
         ...
 
+    def gone_clients(self, client_ids: Sequence[str], since: datetime) -> frozenset[str]:
+        """Of these, those that take no invoice any more; `since` is when the first was linked, by our clock."""
+        ...
+
     def create_client(self, client: NewClient, key: str) -> RemoteClient:
         """Writes the client; the same key (32 hex) again gives the same client while the platform keeps keys."""
         ...
@@ -223,7 +229,11 @@ class Connector(Protocol):
         ...
 
     def find_numbers(self, numbers: Sequence[str]) -> tuple[RemoteInvoice, ...]:
-        """Invoices in the books that carry one of these numbers, as far as a few calls find them; for a forecast."""
+        """Invoices in the books that carry one of these numbers, as far as a few calls find them."""
+        ...
+
+    def open_from(self) -> date | None:
+        """The first day that can be entered in the books; None where the platform tells of none."""
         ...
 
     def next_number(self) -> str:

@@ -7,7 +7,7 @@ the numbers known. What the platform can't tell beforehand is said to be not kno
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -28,7 +28,12 @@ from invoices.queueing import elsewhere
 from invoices.totals import line_sums
 
 LINE = ("quantity", "unit_price", "discount_percent", "net", "tax")
-Lists = Mapping[Kind, Mapping[str, Entry]]
+# What Sage was asked for: a word for it, and what it said as the code of an entry, "" for nothing.
+OPENING, DAY = "OPENING", "day"  # the first day that its books are open for
+HELD = "HELD"  # numbers in upper case: the id of the invoice that has one there
+CLIENTS = "CLIENTS"  # ids of customers: GONE, where one takes no invoice any more
+GONE_THERE = "gone"
+Lists = Mapping[str, Mapping[str, Entry]]  # by Kind, and by these three
 
 
 class Verdict(StrEnum):
@@ -154,8 +159,17 @@ class Known:
         return _well(Check.CONNECTION, f"Connected to {self.connection}.")
 
     def period(self, invoice: Invoice) -> Cell:
-        month = f"{invoice.issue_date:%B %Y}"
-        return _open(Check.PERIOD, f"Not known beforehand: Sage does not tell whether {month} is closed.")
+        month, told = f"{invoice.issue_date:%B %Y}", self.lists.get(OPENING, {}).get(DAY)
+        if told is None or self.connection is None:
+            return _open(Check.PERIOD, f"Sage could not be asked just now, so whether {month} is closed is not known.")
+        day = date.fromisoformat(told.code) if told.code else None
+        since = f"Sage's books are open from {day.day} {day:%B %Y} on" if day else ""
+        if day and invoice.issue_date < day:
+            return _bad(Check.PERIOD, f"{since}, and it is dated before.", Fix.DATE)
+        if day and platform_of(self.connection).opens_by_day:
+            return _well(Check.PERIOD, f"{since}.")
+        text = f"Not known beforehand: Sage does not tell whether {month} is closed."
+        return _open(Check.PERIOD, f"{since}. Whether {month} is closed by itself is not told." if since else text)
 
     def client(self, invoice: Invoice) -> Cell:
         client = invoice.client
@@ -164,8 +178,13 @@ class Known:
         if refused_at and not (link and link.linked_at > refused_at):
             text = f"Sage did not take its customer for {client.name}: say which one it is."
             return _bad(Check.CLIENT, text, Fix.CLIENT_LINK)
+        told = self.lists.get(CLIENTS, {}).get(link.remote_id) if link else None
+        if link and told and told.code == GONE_THERE:
+            text = f"{link.remote_name} was deleted in Sage, or is not active there: say which customer it is now."
+            return _bad(Check.CLIENT, text, Fix.CLIENT_LINK)
         if link:
-            return _well(Check.CLIENT, f"Linked to {link.remote_name}, and not refused since.")
+            known = "which is there" if told else "and not refused since"
+            return _well(Check.CLIENT, f"Linked to {link.remote_name} in Sage, {known}.")
         return _open(Check.CLIENT, "Not linked yet: it is found in Sage, or created there, as it is sent.")
 
     def code(self, invoice: Invoice) -> Cell:
@@ -206,12 +225,17 @@ class Known:
     def number(self, invoice: Invoice) -> Cell:
         if self.options.platform_numbers:
             return _well(Check.NUMBER, "Sage gives the number.")
-        if self.taken.get((invoice.number or "").upper(), set()) - {invoice.pk}:
-            text = f"Sage has {invoice.number} for another invoice. Its own page offers the next free number."
+        number = (invoice.number or "").upper()
+        known, asked = self.taken.get(number, set()), self.lists.get(HELD, {}).get(number)
+        if known - {invoice.pk} or (asked and asked.code and invoice.pk not in known):
+            mend = "Send it from its own page: there you link that one, or take the next number."
+            text = f"Sage has {invoice.number} for another invoice. {mend}"
             return _bad(Check.NUMBER, text, page=("invoice-detail", invoice.pk))
+        if asked:
+            return _well(Check.NUMBER, "Sage was asked, and shows no invoice that has it.")
         if self.options.imports:
             return _well(Check.NUMBER, "No invoice read from Sage has it.")
-        return _open(Check.NUMBER, "Not known beforehand: numbers given in Sage itself are not read.")
+        return _open(Check.NUMBER, "Not known: Sage was not asked which numbers it has.")
 
     def pennies(self, invoice: Invoice) -> Cell:
         """A credit note's lines may be what is left of an invoice's, to the penny, which no percentage comes to."""

@@ -56,7 +56,7 @@ class CreditLineForm(forms.Form):
 
     def clean_quantity(self) -> Decimal:
         quantity: Decimal = self.cleaned_data["quantity"] or Decimal(0)
-        if quantity > self.left.line.quantity:
+        if quantity > max(self.left.line.quantity, self.left.quantity):
             raise forms.ValidationError(f"Only {self.left.line.quantity.normalize():f} was invoiced.")
         return quantity
 

@@ -19,6 +19,7 @@ from invoices.debtors import end_of
 from invoices.models import Event, Invoice, RemoteInvoice
 
 PAGE_SIZE = 50
+PRINTED = 2000  # on one page, where all of it is shown to be printed
 Key = tuple[str, str, int]  # prefix, suffix, value
 START: Key = ("", "", 0)
 KINDS = {
@@ -105,18 +106,20 @@ class _Found:
     count: int = 1
 
 
-def page(group: str, *, after: Key = START, since: date | None = None, until: date | None = None) -> Page:
+def page(
+    group: str, *, after: Key = START, since: date | None = None, until: date | None = None, size: int = PAGE_SIZE
+) -> Page:
     """The next gaps after the key; of numbers given between those days, both counted in."""
-    rows = _rows(group, after, since, until, PAGE_SIZE + 1)
-    shown = rows[:PAGE_SIZE]
-    return Page(gaps=list(_explained(group, shown)), after=shown[-1].key if len(rows) > PAGE_SIZE else None)
+    rows = _rows(group, after, since, until, size + 1)
+    shown = rows[:size]
+    return Page(gaps=list(_explained(group, shown)), after=shown[-1].key if len(rows) > size else None)
 
 
 def pages(group: str, *, since: date | None = None, until: date | None = None) -> Iterator[Gap]:
     """All of them, a page at a time."""
     after: Key | None = START
     while after is not None:
-        found = page(group, after=after, since=since, until=until)
+        found = page(group, after=after, since=since, until=until, size=PAGE_SIZE)
         yield from found.gaps
         after = found.after
 

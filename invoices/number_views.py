@@ -15,7 +15,7 @@ from connectors.services import live_connection
 from incrementors.models import Group
 from invoices import export, forecast, number_register
 from invoices.fields import DateInput
-from invoices.number_register import START, Key
+from invoices.number_register import PAGE_SIZE, PRINTED, START, Key
 
 COLUMNS = ("Number", "To", "How many", "What", "Reason", "Who", "When")
 
@@ -29,6 +29,7 @@ class RegisterForm(forms.Form):
     p = forms.CharField(required=False, max_length=12, strip=False)
     s = forms.CharField(required=False, max_length=12, strip=False)
     v = forms.IntegerField(required=False, min_value=0, max_value=10**18)
+    whole = forms.BooleanField(required=False)
 
     @property
     def days(self) -> dict[str, date]:
@@ -56,7 +57,8 @@ def _address(group: Group, form: RegisterForm, after: Key | None = None) -> str:
 @require_safe
 def number_list(request: HttpRequest) -> HttpResponse:
     form, group = _asked(request)
-    page = number_register.page(group.pk, after=form.after, **form.days)
+    whole = bool(form.cleaned_data.get("whole"))
+    page = number_register.page(group.pk, after=form.after, size=PRINTED if whole else PAGE_SIZE, **form.days)
     context = {
         **_ahead(group.pk),
         "group": group,
@@ -66,6 +68,7 @@ def number_list(request: HttpRequest) -> HttpResponse:
         "unknown": sum(gap.is_unknown for gap in page.gaps),
         "has_begun": number_register.has_begun(group.pk),
         "is_first": form.after == START,
+        "whole": whole,
         "address": _address(group, form),
         "next": f"?{_address(group, form, page.after)}" if page.after else "",
     }

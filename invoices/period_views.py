@@ -60,6 +60,8 @@ def next_invoices(request: HttpRequest, key: UUID) -> HttpResponse:
         "going": [one for one in proposals if not one.why_not and not one.raised],
         "left_out": [one for one in proposals if one.why_not or one.raised],
     }
+    if request.method == "POST":
+        context |= {"ticked": set(chosen_ids(request)), "worded": set(chosen_ids(request, "words"))}
     status = STATUS_REFUSED if request.method == "POST" else 200
     return render(request, "invoices/next.html", context, status=status)
 

@@ -134,7 +134,7 @@ def reminder_now(request: HttpRequest) -> HttpResponse:
 def reminder_leave_out(request: HttpRequest) -> HttpResponse:
     """Of one client, or of all."""
     chosen = request.POST.get("client", "")
-    client = get_object_or_404(Client, pk=chosen) if chosen.isdecimal() else None
+    client = get_object_or_404(Client, pk=chosen if chosen.isdecimal() else 0) if chosen else None
     count = debt_services.leave_out(client=client, actor=person(request), now=timezone.now())
     messages.success(request, f"{count} invoice{'' if count == 1 else 's'} left out until the next step.")
     return redirect("reminder-list")

@@ -27,7 +27,7 @@ from invoices.push_views import mend, person
 FIRST = 10  # of each cause, as long as all causes are shown
 PAGE = 100  # of one cause
 LATEST = 20
-OWN = (Fix.INVOICE, Fix.CLIENT)  # mended for each invoice by itself
+OWN = (Fix.INVOICE, Fix.CLIENT, Fix.DATE)  # mended for each invoice by itself
 PAGES = {"invoice-detail": "Open the invoice", "property-edit": "Open the property"}
 GREEN = "green"
 Mend = dict[str, str] | None
@@ -64,7 +64,8 @@ def send_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def _preflight_page(request: HttpRequest, send: BulkSend) -> HttpResponse:
     connection, now = live_connection(), timezone.now()
     ids = list(send.members.values_list("invoice_id", flat=True))
-    lists = preflight.lists_of(connection, now=now)
+    max_age = preflight.AGAIN if request.GET.get("again") else preflight.LISTS_AGE
+    lists = preflight.lists_of(connection, ids, now=now, max_age=max_age)
     found = preflight.check(ids, connection, lists, actor=person(request), now=now)
     bulk_services.keep_findings(send, {one.invoice.pk: one.bad[0].text for one in found if one.bad})
     green = [one for one in found if not one.bad]
@@ -133,7 +134,7 @@ def invoice_checks(request: HttpRequest, pk: int) -> HttpResponse:
     """The same checks of one invoice, for its card."""
     get_object_or_404(Invoice, pk=pk)
     connection, now = live_connection(), timezone.now()
-    lists = preflight.lists_of(connection, now=now)
+    lists = preflight.lists_of(connection, [pk], now=now)
     (one,) = preflight.check([pk], connection, lists, actor=person(request), now=now)
     told = [(cell, _mend(request, one.invoice, cell)) for cell in one.cells]
     return render(request, "invoices/_checks.html", {"cells": told})

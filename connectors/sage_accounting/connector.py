@@ -49,10 +49,13 @@ from connectors.options import (
 from connectors.sage_accounting.changes import PAGE_SIZE, attributes, changed
 from connectors.sage_accounting.refusals import DIALECT, VOIDING, is_special_scheme, objections
 from connectors.sage_accounting.shapes import (
+    CUSTOMERS,
     ITEM_PATHS,
+    LISTS,
     SHAPES,
     Shape,
     contact_body,
+    first_open_day,
     invoice_body,
     item_body,
     items_of,
@@ -70,16 +73,6 @@ MOST_PAGES = 500
 NEWEST_PAGES = 10
 FEW = 5  # invoices that are read one by one at once
 CLOCKS = timedelta(hours=1)  # how far Sage's clock and ours may be apart
-
-LISTS: Mapping[Kind, tuple[str, dict[str, str]]] = {
-    Kind.SALES_ACCOUNTS: ("/ledger_accounts", {"visible_in": "sales", "attributes": "nominal_code,name"}),
-    Kind.PURCHASE_ACCOUNTS: (
-        "/ledger_accounts",
-        {"visible_in": "expenses", "attributes": "nominal_code,name"},
-    ),
-    Kind.TAX_RATES: ("/tax_rates", {"usage": "sales", "attributes": "name,percentage"}),
-}
-CUSTOMERS = {"contact_type_id": "CUSTOMER", "attributes": "name,reference,email"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +103,7 @@ class SageAccounting:
     batch_size: ClassVar[int] = 1
     reason_limit: ClassVar[int] = 200  # void_reason (Swagger, SalesInvoice)
     void_effect: ClassVar[str] = "Sage takes it back on its own date and keeps it among its invoices as Void."
+    opens_by_day: ClassVar[bool] = True
     lists: ClassVar[frozenset[Kind]] = frozenset(LISTS)
     lanes: ClassVar[int] = 1  # "do not POST in parallel", guide "Best practices", Concurrency
 
@@ -229,11 +223,17 @@ class SageAccounting:
         return ()
 
     def find_numbers(self, numbers: Sequence[str]) -> tuple[RemoteInvoice, ...]:
-        """Among the newest 2,000, whose lists show each number as `displayed_as`; the first few of them are read."""
+        """Among the newest 2,000, whose lists show each number as `displayed_as`."""
         wanted = {number.strip().casefold() for number in numbers}
-        newest = islice(self._pages(self.shape.path, {"sort": "created_at:desc"}), NEWEST_PAGES)
-        ids = [row["id"] for page in newest for row in page if shown_as(row) in wanted]
-        return self.read_invoices(ids[:FEW])
+        newest = self._pages(self.shape.path, {"sort": "created_at:desc", "attributes": attributes(self.shape)})
+        rows = (row for page in islice(newest, NEWEST_PAGES) for row in page if shown_as(row) in wanted)
+        return tuple({row["id"]: self._remote(row) for row in rows}.values())
+
+    def open_from(self) -> date | None:
+        """`GET /financial_settings` (Swagger FinancialSettings): nothing is entered before either of its two days."""
+        answer = self.wire.get("/financial_settings", params={}, headers=self._business)
+        self._check_echo(answer)
+        return first_open_day(answer)
 
     def next_number(self) -> str:
         """`GET /invoice_settings` (Swagger InvoiceSettings): one object, not a list."""
@@ -247,11 +247,18 @@ class SageAccounting:
         return changed(partial(self._page, self.shape.path), self.shape, cursor, since)
 
     def gone(self, remote_ids: Sequence[str], since: datetime) -> frozenset[str]:
-        """`deleted_since` names deleted drafts; a void invoice stays. Sage's clock may be behind ours."""
-        moment = (since - CLOCKS).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows = self._all(self.shape.path, {"deleted_since": moment, "attributes": "status"})
+        """`deleted_since` names deleted drafts; a void invoice stays."""
+        rows = self._deleted(self.shape.path, since, "status")
         deleted = {row["id"] for row in rows if (row.get("status") or {}).get("id") != "VOID"}
         return frozenset(deleted & set(remote_ids))
+
+    def gone_clients(self, client_ids: Sequence[str], since: datetime) -> frozenset[str]:
+        return frozenset({row["id"] for row in self._deleted("/contacts", since, "name")} & set(client_ids))
+
+    def _deleted(self, path: str, since: datetime, wanted: str) -> list[dict[str, Any]]:
+        """Sage's clock may be behind ours."""
+        moment = (since - CLOCKS).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._all(path, {"deleted_since": moment, "attributes": wanted})
 
     def read_invoices(self, remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
         """Many are looked up in the lists of open ones; those that are not there, one by one."""

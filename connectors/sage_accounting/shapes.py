@@ -24,6 +24,7 @@ from connectors.interface import (
     RemoteStatus,
     TryLater,
 )
+from connectors.options import Kind
 from connectors.watermark import moment_of, time_of
 
 REFERENCE_LIMIT = 10  # Contact.reference
@@ -58,6 +59,15 @@ SHAPES = {
         path="/sales_credit_notes", entity="sales_credit_note", number="credit_note_number", lines="credit_note_lines"
     ),
 }
+LISTS: Mapping[Kind, tuple[str, dict[str, str]]] = {
+    Kind.SALES_ACCOUNTS: ("/ledger_accounts", {"visible_in": "sales", "attributes": "nominal_code,name"}),
+    Kind.PURCHASE_ACCOUNTS: (
+        "/ledger_accounts",
+        {"visible_in": "expenses", "attributes": "nominal_code,name"},
+    ),
+    Kind.TAX_RATES: ("/tax_rates", {"usage": "sales", "attributes": "name,percentage"}),
+}
+CUSTOMERS = {"contact_type_id": "CUSTOMER", "attributes": "name,reference,email"}
 INVOICE = SHAPES[DocumentKind.INVOICE]
 ITEM_PATHS = {"PRODUCT": "product", "SERVICE": "service"}
 
@@ -248,6 +258,16 @@ def name_of(row: Mapping[str, Any]) -> str:
 
 def shown_as(row: dict[str, Any]) -> str:
     return str(row.get("displayed_as") or "").strip().casefold()
+
+
+def first_open_day(answer: Answer) -> date | None:
+    """A day that is not set is null or "". Raises TryLater."""
+    said = answer.body if isinstance(answer.body, dict) else {}
+    days = (said.get(name) for name in ("accounts_start_date", "year_end_lockdown_date"))
+    try:
+        return max((date.fromisoformat(day) for day in days if day), default=None)
+    except (TypeError, ValueError):
+        raise TryLater("Sage's financial settings can't be read.", status=answer.status) from None
 
 
 def same_text(one: str, other: str) -> bool:

@@ -62,6 +62,7 @@ from connectors.sage_intacct.shapes import (
 
 CUSTOMERS = Query(object="accounts-receivable/customer", fields=("id", "name"), any_of=True, any_case=True)
 ENTITIES = Query(object="company-config/entity", fields=("id", "name", "isRoot"))
+OPENING = replace(ENTITIES, fields=("id", "isRoot", "openBooksStartDate"))
 Read = TypeVar("Read")
 
 
@@ -86,6 +87,7 @@ class SageIntacct:
     batch_size: ClassVar[int] = 25
     void_effect: ClassVar[str] = "Intacct reverses it: an entry of today takes it back, and it stays there as Reversed."
     reason_limit: ClassVar[int] = 200  # no page says how long the memo of a reversal may be
+    opens_by_day: ClassVar[bool] = False  # a subledger can be closed by itself
     lists: ClassVar[frozenset[Kind]] = frozenset(LISTS)
     settings: ClassVar[tuple[Setting, ...]] = (
         CREATE_AS,
@@ -168,6 +170,13 @@ class SageIntacct:
     def search_clients(self, text: str) -> tuple[RemoteClient, ...]:
         return self._customers({"$contains": {"name": text}}, {"$contains": {"id": text}})
 
+    def gone_clients(self, client_ids: Sequence[str], since: datetime) -> frozenset[str]:
+        """Those that a query does not find any more, and inactive ones."""
+        query = replace(CUSTOMERS, fields=("id", "status"), any_of=False, any_case=False)
+        wanted = ({"$in": {"id": list(some)}} for some in _some(client_ids))
+        rows = [row for one in wanted for row in self._rows(replace(query, filters=(one,)))]
+        return frozenset(client_ids) - {str(row["id"]) for row in rows if row.get("status") in {"active", None}}
+
     def _customers(self, *any_of: Json) -> tuple[RemoteClient, ...]:
         return _readable(remote_client, self._rows(replace(CUSTOMERS, filters=any_of)))
 
@@ -221,6 +230,16 @@ class SageIntacct:
 
     def find_numbers(self, numbers: Sequence[str]) -> tuple[RemoteInvoice, ...]:
         return _readable(remote_invoice, self._invoices({"$in": {"invoiceNumber": list(numbers)}}, any_case=True))
+
+    def open_from(self) -> date | None:
+        """An entity's `openBooksStartDate` (OpenAPI, company-config/entity); at the top level that of the root."""
+        wanted = self.company_id.partition("|")[2]
+        rows = (row for row in self._rows(OPENING) if (row["id"] == wanted if wanted else is_true(row, "isRoot")))
+        days = _readable(
+            lambda row: date.fromisoformat(str(row["openBooksStartDate"])),
+            [row for row in rows if row.get("openBooksStartDate")],
+        )
+        return max(days, default=None)
 
     def next_number(self) -> str:
         return ""

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,8 @@ class Facts:
     by_hand: str  # where a person's deeds go
     lock_out: Json  # what takes the right to void away
     close: Json  # what closes the books for the invoice's date
+    lose_client: Callable[[Sandbox, str], object]
+    open_later: Json  # what opens them from 3 November 2026 on only
     trace: Callable[[Json], object]  # the reason, as the books keep it
 
 
@@ -153,6 +155,8 @@ FACTS: Mapping[str, Facts] = {
         by_hand="/_books/invoices",
         lock_out={"access": "restricted"},
         close={"year_end_lockdown_date": "2026-11-03"},
+        lose_client=lambda sandbox, id: sandbox.set_books(contacts={id: "deleted"}),
+        open_later={"year_end_lockdown_date": "2026-11-03"},
         trace=lambda row: row["void_reason"],
     ),
     "sage_intacct": Facts(
@@ -174,6 +178,8 @@ FACTS: Mapping[str, Facts] = {
         by_hand="/_books/intacct/invoices",
         lock_out={"intacct": {"may_change": False}},
         close={"intacct": {"open_books_start": {"date": "2027-01-01"}}},
+        lose_client=lambda sandbox, id: sandbox.set_books(intacct={"customer": {"id": id, "status": "inactive"}}),
+        open_later={"intacct": {"open_books_start": {"entity": "LDN", "date": "2026-11-03"}}},
         trace=lambda row: row["reversed"]["memo"],
     ),
 }
@@ -201,6 +207,7 @@ CLIENT = NewClient(
     postal_code="LS1 4AB",
     country="GB",
 )
+OTHER = replace(CLIENT, name="Castle View", reference="CASTLE", email="office@castleview.example")
 
 
 def key() -> str:
@@ -312,6 +319,22 @@ def test_every_list_it_keeps_has_entries_a_person_can_tell_apart(connector: Conn
     assert len({entry.id for entry in entries}) == len(entries)
     assert len({(entry.code, entry.name) for entry in entries}) == len(entries)
     assert all(entry.id and entry.name for entry in entries)
+
+
+def test_it_tells_from_which_day_on_its_books_are_open(connector: Connector, sandbox: Sandbox, facts: Facts) -> None:
+    opened = connector.open_from()
+    assert opened and opened < date(2026, 1, 1)
+    sandbox.set_books(**facts.open_later)
+    assert connector.open_from() == date(2026, 11, 3)
+
+
+def test_a_client_that_takes_no_invoice_any_more_is_gone(connector: Connector, sandbox: Sandbox, facts: Facts) -> None:
+    made, other = connector.create_client(CLIENT, key()), connector.create_client(OTHER, key())
+    since = datetime.now(UTC)
+    assert connector.gone_clients([made.id, other.id], since) == frozenset()
+    facts.lose_client(sandbox, made.id)
+    assert connector.gone_clients([made.id, other.id], since) == {made.id}
+    assert connector.gone_clients([other.id], since) == frozenset()
 
 
 def test_our_rates_find_theirs_by_percentage_and_accounts_by_nominal_code(connector: Connector) -> None:

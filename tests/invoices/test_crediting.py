@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
+from django.test import Client as Browser
 from django.utils import timezone
 
 from connectors.models import Connection
@@ -95,6 +96,21 @@ def test_what_is_left_is_filled_in_as_the_line_is_written_or_else_as_one_amount(
     assert filled() == (D(1), D("74.99"), D("74.99"))
     (left,) = crediting.left_of(sent, half).values()
     assert left.net == D("159.99")
+
+
+def test_what_is_filled_in_can_be_saved_though_less_than_one_was_invoiced(
+    credit: Credit, new_invoice: Callable[..., Invoice], staff: User, now: datetime, desk: Browser
+) -> None:
+    """Half a day at 100.00, of which a quarter at 90.00 was credited: 27.50 is left, which no quarter comes to."""
+    invoice = new_invoice(line(quantity=D("0.5"), unit_price=D(100)))
+    services.approve(invoice_id=invoice.pk, actor=staff, now=now)
+    Invoice.objects.filter(pk=invoice.pk).update(status="SENT")
+    credit("0.25", "90.00", invoice=invoice)
+    shown = desk.get(f"/invoices/{invoice.pk}/credit/").context
+    given = {f"lines-0-{name}": value for name, value in shown["lines"].forms[0].initial.items()}
+    head = {"key": uuid4(), "issue_date": "2026-11-20", "lines-TOTAL_FORMS": "1", "lines-INITIAL_FORMS": "1"}
+    assert desk.post(f"/invoices/{invoice.pk}/credit/", {**head, **given}).status_code == 302
+    assert crediting.amount_left(invoice) == 0
 
 
 def test_the_last_of_a_line_takes_its_last_penny_of_tax(

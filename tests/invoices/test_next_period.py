@@ -187,6 +187,17 @@ def test_as_many_queries_for_many_as_for_few(
     assert counts[0] == counts[1] <= 60
 
 
+def test_what_was_unticked_stays_so_where_nothing_could_be_raised(desk: Browser, rent: Invoice, raised: Any) -> None:
+    raised(rent)
+    page = desk.post(reverse("invoice-next-begin"), {"ids": [rent.pk]}, follow=True)
+    address = page.redirect_chain[-1][0]
+    assert f'value="{rent.pk}" checked' in desk.get(f"{address}?step=QUARTER").text
+    refused = desk.post(address, {"step": "QUARTER", "words": [rent.pk]})
+    assert refused.status_code == 422
+    assert f'name="ids" value="{rent.pk}">' in refused.text
+    assert f'name="words" value="{rent.pk}" checked>' in refused.text
+
+
 def test_a_copy_begins_as_the_other_one_is_without_its_dates(desk: Browser, rent: Invoice, item: Item) -> None:
     rent.lines.update(item=item)
     page = desk.get(reverse("invoice-new") + f"?copy={rent.pk}").content.decode()

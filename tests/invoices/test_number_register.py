@@ -152,6 +152,9 @@ def test_the_page_its_file_and_what_makes_no_sense(
     assert "INV-00050" in text and "INV-00051" not in text.partition("Not in use")[2]
     (there,) = re.findall(r'rel="next" href="([^"]+)"', text)
     assert "INV-00079" in desk.get(f"/numbers/{unescape(there)}").text
+    assert "All on one page" in text and "data-print" not in text
+    whole = desk.get("/numbers/?whole=1").text
+    assert "INV-00079" in whole and "data-print" in whole
     lines = b"".join(desk.get("/numbers/csv/")).decode("utf-8-sig").splitlines()  # type: ignore[arg-type]
     assert len(lines) == 80 and lines[1].startswith("INV-00001,,1,Discarded,'=Raised twice.,")
     assert desk.get("/numbers/?since=x&v=y&p=%00").status_code == 200

@@ -1,6 +1,7 @@
 """The checks before sending: each says well, what to do, or not known; never a green lie, and never a query a row."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,10 +14,10 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from connectors.interface import Entry, TryLater
+from connectors.interface import Entry, RemoteInvoice, TryLater
 from connectors.models import Catalogue, Connection, RemoteLink
 from connectors.options import Kind
-from invoices import preflight, services
+from invoices import checks, preflight, services
 from invoices.checks import Cell, Verdict
 from invoices.crediting import CreditDraft, CreditLine, create_credit_note
 from invoices.models import Client, Company, Invoice, InvoiceLine, Property, Push, PushAttempt
@@ -29,7 +30,7 @@ NewInvoice = Callable[..., Invoice]
 TAXES = ("STANDARD", "REDUCED", "ZERO", "EXEMPT", "NO_VAT")
 
 
-def keep(connection: Connection, kind: Kind, entries: list[Entry], now: datetime) -> None:
+def keep(connection: Connection, kind: str, entries: list[Entry], now: datetime) -> None:
     Catalogue.keep(connection=connection, kind=kind, entries=tuple(entries), now=now)
 
 
@@ -40,6 +41,7 @@ def lists(wired: Connection, now: datetime) -> Connection:
     links = RemoteLink.objects.filter(connection=wired, kind=RemoteLink.Kind.TAX_RATE)
     rates = [Entry(id=link.remote_id, name=link.remote_name, percentage=link.percentage) for link in links]
     keep(wired, Kind.TAX_RATES, rates, now)
+    keep(wired, checks.OPENING, [Entry(id=checks.DAY, name="")], now)
     return wired
 
 
@@ -172,6 +174,102 @@ def test_a_number_that_sage_is_known_to_have_given_to_another_is_red(
     Connection.objects.update(sync_settings={"numbers": "PLATFORM"})
     lists.refresh_from_db()
     assert cells(invoice, lists, staff, now)[Check.NUMBER].text == "Sage gives the number."
+
+
+@dataclass
+class Sage:
+    """Books that are open from a day on, hold some numbers and lack some customers; it keeps what it was asked."""
+
+    opens: date | None = None
+    held: tuple[str, ...] = ()
+    gone: frozenset[str] = frozenset()
+    asked: list[str] = field(default_factory=list)
+
+    def open_from(self) -> date | None:
+        self.asked.append("open_from")
+        return self.opens
+
+    def find_numbers(self, numbers: list[str]) -> tuple[RemoteInvoice, ...]:
+        self.asked.append("find_numbers")
+        given = {"reference": "", "client_id": "c", "issue_date": date(2026, 1, 1), "total": Decimal(1)}
+        found = [number for number in numbers if number in self.held]
+        return tuple(RemoteInvoice(id=f"t-{n}", number=n, client_name="Hart", **given) for n in found)
+
+    def gone_clients(self, client_ids: list[str], since: datetime) -> frozenset[str]:
+        self.asked.append("gone_clients")
+        return self.gone & {*client_ids}
+
+
+@pytest.fixture
+def sage(monkeypatch: pytest.MonkeyPatch, lists: Connection) -> Sage:
+    books = Sage()
+    monkeypatch.setattr(preflight, "open_connector", lambda connection: books)
+    monkeypatch.setattr(preflight, "catalogue", lambda connection, kind, **_: Catalogue.kept(connection, kind))
+    Catalogue.objects.filter(kind=checks.OPENING).delete()
+    return books
+
+
+def test_sage_is_asked_once_a_batch_which_numbers_it_has_and_from_when_it_is_open(
+    new_invoice: NewInvoice, lists: Connection, sage: Sage, staff: User, now: datetime
+) -> None:
+    free, taken = new_invoice(), new_invoice()
+    sage.held, sage.opens = (str(taken.number),), date(2026, 4, 1)
+    ids = [free.pk, taken.pk]
+
+    def found(at: datetime, **more: Any) -> list[dict[Check, Cell]]:
+        known = preflight.lists_of(lists, ids, now=at, **more)
+        rows = preflight.check(ids, lists, known, actor=staff, now=at)
+        return [{cell.check: cell for cell in one.cells} for one in rows]
+
+    first, second = found(now)
+    assert (first[Check.NUMBER].verdict, second[Check.NUMBER].verdict) == (Verdict.GOOD, Verdict.BAD)
+    assert second[Check.NUMBER].text.startswith(f"Sage has {taken.number} for another invoice.")
+    assert first[Check.PERIOD] == second[Check.PERIOD]
+    assert (first[Check.PERIOD].verdict, first[Check.PERIOD].text) == (
+        Verdict.GOOD,
+        "Sage's books are open from 1 April 2026 on.",
+    )
+    assert sage.asked == ["open_from", "find_numbers"]
+    found(now + timedelta(minutes=14))
+    assert len(sage.asked) == 2, "a quarter of an hour is young enough"
+    sage.opens = date(2026, 12, 1)
+    (first, _) = found(now + timedelta(seconds=11), max_age=preflight.AGAIN)
+    assert (first[Check.PERIOD].verdict, first[Check.PERIOD].fix) == (Verdict.BAD, "DATE")
+    assert first[Check.PERIOD].text == "Sage's books are open from 1 December 2026 on, and it is dated before."
+
+
+def test_a_customer_that_is_gone_in_sage_is_red_before_anything_is_sent(
+    invoice: Invoice, lists: Connection, sage: Sage, staff: User, now: datetime
+) -> None:
+    link = {"connection": lists, "kind": "CLIENT", "local_key": str(invoice.client.uuid), "linked_at": now}
+    RemoteLink.objects.create(remote_id="c-1", remote_name="Bramley", **link)
+
+    def found(at: datetime) -> Cell:
+        known = preflight.lists_of(lists, [invoice.pk], now=at)
+        (one,) = preflight.check([invoice.pk], lists, known, actor=staff, now=at)
+        return next(cell for cell in one.cells if cell.check is Check.CLIENT)
+
+    assert (found(now).verdict, found(now).text) == (Verdict.GOOD, "Linked to Bramley in Sage, which is there.")
+    assert sage.asked.count("gone_clients") == 1
+    sage.gone = frozenset({"c-1"})
+    late = found(now + timedelta(minutes=16))
+    assert (late.verdict, late.fix) == (Verdict.BAD, "CLIENT_LINK")
+    assert late.text == "Bramley was deleted in Sage, or is not active there: say which customer it is now."
+
+
+def test_where_a_later_day_may_be_closed_too_the_period_is_not_called_good(
+    invoice: Invoice, lists: Connection, staff: User, now: datetime
+) -> None:
+    Connection.objects.update(platform="sage_intacct", company_id="HARBOUR")
+    lists.refresh_from_db()
+    for kind in (Kind.LOCATIONS, Kind.DEPARTMENTS):
+        keep(lists, kind, [], now)
+    keep(lists, checks.OPENING, [Entry(id=checks.DAY, name="", code="2019-04-01")], now)
+    found = cells(invoice, lists, staff, now)[Check.PERIOD]
+    assert (found.verdict, found.text) == (
+        Verdict.OPEN,
+        "Sage's books are open from 1 April 2019 on. Whether November 2026 is closed by itself is not told.",
+    )
 
 
 def test_sums_that_sage_would_count_otherwise_are_red(

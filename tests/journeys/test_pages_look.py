@@ -22,6 +22,7 @@ from incrementors.models import Number
 from invoices import (
     bulk,
     bulk_services,
+    causes,
     debt_services,
     import_services,
     importing,
@@ -279,11 +280,8 @@ class Tour:
         list(bulk.queue_all(chosen.pk, now=now))
         Connection.objects.update(paused_until=now + timedelta(hours=1))
         first = chosen.members.filter(push__isnull=False)[0]
-        Push.objects.filter(pk=first.push_id).update(
-            state="ATTENTION",
-            cause="REJECTED",
-            problems=[{"message": "x", "meaning": "The customer is on hold.", "fix": "PLATFORM"}],
-        )
+        on_hold = {"message": "Customer is on hold.", "meaning": "The customer is on hold.", "fix": "PLATFORM"}
+        self.hold(first.push_id, Push.Cause.REJECTED, on_hold)
         yield self.open("sending many", f"/invoices/sends/{chosen.pk}/")
         yield self.open("invoices, some being sent", "/invoices/")
         bulk_services.cancel(send_id=chosen.pk, actor=self.admin, now=now)
@@ -340,7 +338,7 @@ class Tour:
         self.page.get_by_text("Contact support").click()
         self.page.get_by_text("1 attempt").click()
         yield "refused"
-        Push.objects.filter(pk=refused.pk).update(cause=Push.Cause.DIFFERENT, problems=[])
+        self.hold(refused.pk, Push.Cause.DIFFERENT)
         yield self.open("something else in Sage", f"/invoices/{refused.invoice_id}/")
 
     def debts(self) -> Iterator[str]:
@@ -382,6 +380,13 @@ class Tour:
         yield self.open("sync centre, nothing parked", "/sync/?show=parked")
         yield self.open("what was sent and answered", f"/sync/pushes/{refused.pk}/")
         yield self.open("daily digest", "/sync/digest/")
+
+    def hold(self, push_id: int | None, cause: Push.Cause, *problems: dict[str, str]) -> None:
+        """As a worker leaves it, with the key of its root cause."""
+        push = Push.objects.get(pk=push_id)
+        push.state, push.cause, push.problems = Push.State.ATTENTION, cause, list(problems)
+        push.cause_key = causes.key_of(push)
+        push.save()
 
     def queue(self, invoice: Invoice) -> Push:
         return services.request_push(invoice_id=invoice.pk, actor=self.admin, now=timezone.now())

@@ -126,5 +126,5 @@ def test_one_invoices_card_unfolds_the_checks(
     page.goto(f"/invoices/{invoice.pk}/")
     page.get_by_text("Checks before sending").click()
     expect(page.locator(".check-list li")).to_have_count(9)
-    expect(page.locator(".check-list")).to_contain_text("Not known beforehand: Sage does not tell whether")
+    expect(page.locator(".check-list")).to_contain_text("Sage's books are open from 1 April 2019 on.")
     assert faults_of(page, "card") == []
