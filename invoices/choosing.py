@@ -40,9 +40,9 @@ class Chooser:
         return _closed(invoice) or "already approved"
 
     def why_not_send(self, invoice: Invoice) -> str:
-        push = latest_push(invoice, self.connection)
         if closed := _closed(invoice):
             return closed
+        push = latest_push(invoice, self.connection)
         if push and push.is_open:
             return "already on the way"
         if push and self._is_held(push):

@@ -98,12 +98,13 @@ def age_of(invoice: Invoice, as_of: date) -> int:
 def aged(as_of: date, *, today: date, client: str = "") -> list[Debtor]:
     """Every client that owes anything, in one query; whoever is overdue by most comes first."""
     late = [When(of_age(as_of, age), then=Value(age)) for age in range(len(AGES))]
+    found_by = Q(client__name__icontains=client.replace("\x00", "")) if client else Q()
     rows = (
         owed(as_of, today=today)
-        .filter(client__name__icontains=client.replace("\x00", ""))
+        .filter(found_by)
         .annotate(age=Case(*late))
         .values("client", "client__name", "currency", "age")
-        .annotate(invoices=Count("pk"), sum=Sum("owed"))
+        .annotate(invoices=Count("*"), sum=Sum("owed"))  # no key is counted: the index of what is owed has none
         .order_by("client", "currency")
     )
     found: dict[tuple[int, str], list[Any]] = {}

@@ -22,6 +22,7 @@ PAGE_SIZE = 50
 PRINTED = 2000  # on one page, where all of it is shown to be printed
 Key = tuple[str, str, int]  # prefix, suffix, value
 START: Key = ("", "", 0)
+LARGEST = 10**18
 KINDS = {
     # what it is called, its tone and icon
     "DISCARDED": ("Discarded", "neutral", "slash-circle"),
@@ -47,10 +48,12 @@ OF_VOID = """
 OF_NOBODY = """
     SELECT prefix, suffix, value, text, 'UNKNOWN', '', holder, given_at, value - 1 FROM incrementors_number
     WHERE outcome = 'GIVEN' AND group_id = %(group)s AND (prefix, suffix, value) > (%(p)s, %(s)s, %(v)s)
-        AND (prefix, suffix, value) <= (%(to_p)s, %(to_s)s, %(to_v)s)
+        AND (prefix, suffix, value) <= (%(to_p)s, %(to_s)s, %(to_v)s) AND value BETWEEN %(low)s AND %(high)s
         AND given_at >= %(since)s AND given_at < %(until)s
         AND NOT EXISTS (SELECT 1 FROM invoices_invoice WHERE invoices_invoice.uuid = holder)
     ORDER BY prefix, suffix, value LIMIT %(limit)s"""
+FIRST = """
+    SELECT prefix, suffix FROM incrementors_number WHERE group_id = %(group)s ORDER BY prefix, suffix, value LIMIT 1"""
 LAST = """
     SELECT prefix, suffix, value FROM incrementors_number WHERE group_id = %(group)s
     ORDER BY prefix DESC, suffix DESC, value DESC LIMIT 1"""
@@ -146,9 +149,16 @@ def _rows(group: str, after: Key, since: date | None, until: date | None, limit:
     found.sort(key=lambda one: one.key)
     end = found[limit - 1].key if len(found) >= limit else next(iter(_ask(LAST, given)), None)
     if end:
-        given |= {"to_p": end[0], "to_s": end[1], "to_v": end[2]}
+        given |= {"to_p": end[0], "to_s": end[1], "to_v": end[2], **_values(after, end, given)}
         found += [_found(row) for row in _ask(OF_NOBODY, given)]
     return sorted(found, key=lambda one: one.key)[:limit]
+
+
+def _values(after: Key, end: Sequence[Any], given: dict[str, Any]) -> dict[str, int]:
+    """What the values lie between, as Postgres guesses well by them how few there are; anything over several series."""
+    begins = after[:2] if after != START else tuple(_ask(FIRST, given)[0])
+    is_one = begins == tuple(end[:2])
+    return {"low": after[2] if is_one else 0, "high": end[2] if is_one else LARGEST}
 
 
 def _ask(query: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
