@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db import connection as database
 from django.db import transaction
 from django.db.models import Q
 
@@ -14,6 +15,10 @@ from invoices.models import BulkMember, BulkSend, Event, Invoice, Push
 from invoices.obstacles import obstacles_of_all
 
 STATE = BulkMember.State
+CHOOSE = """
+    INSERT INTO invoices_bulkmember (send_id, invoice_id, state, reason)
+    SELECT %(send)s, pk, 'CHOSEN', '' FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS chosen (pk, place)
+    ORDER BY place"""
 CANCELLED = Q(state=STATE.CANCELLED, push=None) | Q(push__state=Push.State.CANCELLED)  # and not sent otherwise since
 TAKEN_BACK = "It was taken back to draft: whoever did that sends it."
 
@@ -22,7 +27,8 @@ def choose(*, ids: Iterable[int], actor: User, now: datetime) -> BulkSend:
     """Puts on record what is to be sent together; nothing is sent yet."""
     with transaction.atomic():
         send = BulkSend.objects.create(chosen_by=actor, chosen_at=now)
-        BulkMember.objects.bulk_create((BulkMember(send=send, invoice_id=pk) for pk in ids), batch_size=2000)
+        with database.cursor() as cursor:
+            cursor.execute(CHOOSE, {"send": send.pk, "ids": list(ids)})
     return send
 
 
