@@ -38,7 +38,7 @@ def overdue(connection: Connection, client_of_ours: Client, admin: User, setting
     return made
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.prove)])
 def test_what_is_owed_is_looked_at_and_asked_for(
     new_page: NewPage, overdue: list[Invoice], admin: User, sandbox: Sandbox, width: int
 ) -> None:
@@ -121,7 +121,7 @@ def look_at_the_invoice(page: Page, invoice: Invoice) -> None:
     assert not page.evaluate(SIDEWAYS)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.prove)])
 def test_the_number_register_warns_and_explains(
     new_page: NewPage, overdue: list[Invoice], admin: User, client_of_ours: Client, sandbox: Sandbox, width: int
 ) -> None:

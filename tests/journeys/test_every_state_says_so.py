@@ -21,7 +21,7 @@ from connectors.services import live_connection
 from invoices import services
 from invoices.models import Invoice, Push, PushAttempt
 from tests.journeys.conftest import NewPage
-from tests.journeys.examined import NARROW, WIDE, faults_of
+from tests.journeys.examined import NARROW, WIDE, faults_of, sideways
 from tests.journeys.test_in_the_browser import push_card, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -108,7 +108,7 @@ def stage(connection: Connection, invoice: Invoice, staff: User, now: datetime) 
 
 
 def take(page: Page, name: str) -> None:
-    assert faults_of(page, name) == []
+    assert (faults_of(page, name) if name.startswith("card") or SEEN else sideways(page, name)) == []
     if SEEN:
         width = (page.viewport_size or {})["width"]
         page.screenshot(path=SEEN / f"{name.replace(', ', ' ').replace(' ', '-')}-{width}.png", full_page=True)

@@ -158,6 +158,7 @@ def group_lives(pid: int) -> bool:
     return True
 
 
+@pytest.mark.prove
 def test_after_a_ctrl_c_and_after_a_kill_the_next_start_has_the_same_keys_and_data(installation: Installation) -> None:
     """Three starts in one place, the first with a home that cannot be written."""
     run = installation.up_and_ready(HOME="/proc")
