@@ -8,6 +8,7 @@ platform's books closes it. Knows no Celery; `work` and `sweep` can be called fr
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection, RemoteLink
 from invoices import claims, documents, record
 from invoices.claims import LEASE, Claim, claim
-from invoices.looks import Sighting, Sought, look, settle, sight
+from invoices.looks import TOGETHER, Sighting, Sought, look, settle, sight
 from invoices.models import Push, RemoteInvoice
 
 log = logging.getLogger(__name__)
@@ -222,9 +223,16 @@ def _read(connection: Connection, rows: QuerySet[RemoteInvoice], now: datetime) 
 
 
 def sweep(*, now: datetime) -> list[int]:
-    """Takes what dead workers left, and names the pushes that are due: whatever a lost message forgot."""
+    """Takes what dead workers left, and names the pushes that are due: whatever a lost message forgot.
+
+    Of those to look up only one for each look, as one is for several; of those that wait one for each connection.
+    """
     for push_id in Push.objects.abandoned(now).values_list("pk", flat=True)[:SWEEP]:
         record.abandoned(push_id, now=now)
-    due = [*Push.objects.to_look_up(now).order_by("due_at")[:SWEEP]]
+    due = Push.objects.to_look_up(now).order_by("due_at", "pk").values_list("connection", "invoice__kind", "pk")
+    looked_for_together: dict[tuple[UUID, str], list[int]] = defaultdict(list)
+    for connection, kind, push_id in due[: SWEEP * TOGETHER]:
+        looked_for_together[connection, kind].append(push_id)
+    looks = [push_id for pushes in looked_for_together.values() for push_id in pushes[::TOGETHER]]
     first_waiting = Push.objects.ready(now).order_by("connection", "due_at", "id").distinct("connection")
-    return [push.pk for push in [*due, *first_waiting]]
+    return [*looks, *first_waiting.values_list("pk", flat=True)]

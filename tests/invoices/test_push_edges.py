@@ -253,6 +253,14 @@ def test_a_sweep_names_what_is_due_and_only_that(
     assert worker.sweep(now=now) == []
 
 
+def test_a_sweep_names_one_push_for_each_look(
+    push: Push, new_invoice: Callable[..., Invoice], staff: User, now: datetime
+) -> None:
+    many = [push, *queue(11, new_invoice, staff, now)]
+    Push.objects.update(state="UNKNOWN", due_at=now)
+    assert worker.sweep(now=now) == [many[0].pk, many[10].pk]
+
+
 @pytest.mark.parametrize("state", ["ATTENTION", "CANCELLED", "SENT"])
 def test_what_has_ended_is_never_due(new_push: NewPush, now: datetime, state: str) -> None:
     new_push(state)

@@ -103,8 +103,8 @@ BUGS = (
     Bug(
         name="a hint only, and no sweep",
         file="invoices/push.py",
-        old="    return [push.pk for push in [*due, *first_waiting]]\n",
-        new="    return [push.pk for push in [*due, *first_waiting] if not push]\n",
+        old='    return [*looks, *first_waiting.values_list("pk", flat=True)]\n',
+        new="    return [push_id for push_id in [*looks, *first_waiting] if not push_id]\n",
         tests=(
             f"{EDGES}::test_a_sweep_names_what_is_due_and_only_that",
             "tests/journeys/test_real_workers.py::test_a_broker_wiped_right_after_the_click_loses_nothing",
