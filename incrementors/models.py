@@ -1,7 +1,7 @@
 """Groups that count, the numbers they gave, and the changes made to how they count."""
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import BrinIndex, GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Upper
@@ -52,7 +52,7 @@ class Number(models.Model):
         SKIPPED = "SKIPPED", "Skipped"
         TAKEN = "TAKEN", "Taken in Sage"
 
-    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="numbers")
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="numbers", db_index=False)
     value = models.BigIntegerField()
     text = models.CharField(max_length=MAX_LENGTH)
     prefix = models.CharField(max_length=12, blank=True)
@@ -81,6 +81,7 @@ class Number(models.Model):
                 fields=["group", "prefix", "suffix", "value"], include=["outcome", "given_at"], name="number_in_series"
             ),
             models.Index(fields=["value"], name="number_by_value"),
+            BrinIndex(fields=["given_at"], name="number_given_at", autosummarize=True),
             models.Index(fields=["holder"], name="number_by_holder"),
             GinIndex(OpClass(Upper("text"), "gin_trgm_ops"), name="number_words"),
         ]

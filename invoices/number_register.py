@@ -1,7 +1,6 @@
 """Every number of a group that no invoice uses, and why: discarded, skipped, taken in Sage, void, passed over, unknown.
 
-Numbers of one prefix and suffix are a series. A page is read from a key on, so that a million numbers cost no more than
-the part that it covers.
+Numbers of one prefix and suffix are a series. A page looks through a part of them from a key on, as long as any other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +19,12 @@ from invoices.models import Event, Invoice, RemoteInvoice
 
 PAGE_SIZE = 50
 PRINTED = 2000  # on one page, where all of it is shown to be printed
+LOOKED = 2500  # numbers that a page looks through, for as many as people wait for
+MANY = 100_000  # the same, in a file
+ALL = 10**9
 Key = tuple[str, str, int]  # prefix, suffix, value
 START: Key = ("", "", 0)
-LARGEST = 10**18
+NOWHERE: Key = ("\U0010ffff", "", 0)  # after all of them
 KINDS = {
     # what it is called, its tone and icon
     "DISCARDED": ("Discarded", "neutral", "slash-circle"),
@@ -33,29 +35,30 @@ KINDS = {
     "UNKNOWN": ("No known reason", "bad", "exclamation-octagon"),
 }
 NOT_IN_USE = """
-    SELECT prefix, suffix, value, text, outcome, reason, holder, given_at, before FROM (
-        SELECT *, lag(value) OVER (PARTITION BY prefix, suffix ORDER BY value) AS before
-        FROM incrementors_number WHERE group_id = %(group)s AND (prefix, suffix, value) >= (%(p)s, %(s)s, %(v)s)
-    ) AS counted
-    WHERE (outcome <> 'GIVEN' OR value > before + 1) AND given_at >= %(since)s AND given_at < %(until)s
-    ORDER BY prefix, suffix, value LIMIT %(limit)s"""
-OF_VOID = """
-    SELECT prefix, suffix, value, text, 'VOID', '', holder, given_at, value - 1 FROM incrementors_number
-    JOIN invoices_invoice ON invoices_invoice.uuid = holder AND invoices_invoice.status = 'VOID'
-    WHERE outcome = 'GIVEN' AND group_id = %(group)s AND (prefix, suffix, value) > (%(p)s, %(s)s, %(v)s)
-        AND given_at >= %(since)s AND given_at < %(until)s
-    ORDER BY prefix, suffix, value LIMIT %(limit)s"""
-OF_NOBODY = """
-    SELECT prefix, suffix, value, text, 'UNKNOWN', '', holder, given_at, value - 1 FROM incrementors_number
-    WHERE outcome = 'GIVEN' AND group_id = %(group)s AND (prefix, suffix, value) > (%(p)s, %(s)s, %(v)s)
-        AND (prefix, suffix, value) <= (%(to_p)s, %(to_s)s, %(to_v)s) AND value BETWEEN %(low)s AND %(high)s
-        AND given_at >= %(since)s AND given_at < %(until)s
-        AND NOT EXISTS (SELECT 1 FROM invoices_invoice WHERE invoices_invoice.uuid = holder)
-    ORDER BY prefix, suffix, value LIMIT %(limit)s"""
+    SELECT looked.*, invoices_invoice.status FROM (
+        SELECT prefix, suffix, value, text, outcome, reason, holder, given_at,
+            lag(value) OVER (PARTITION BY prefix, suffix ORDER BY value) AS before
+        FROM (
+            SELECT * FROM incrementors_number WHERE group_id = %(group)s AND (prefix, suffix, value) >= %(after)s
+            ORDER BY prefix, suffix, value LIMIT %(looked)s
+        ) AS part
+    ) AS looked
+    LEFT JOIN invoices_invoice ON invoices_invoice.uuid = holder AND outcome = 'GIVEN'
+    WHERE given_at >= %(since)s AND given_at < %(until)s AND (
+        outcome <> 'GIVEN' OR value > before + 1 OR invoices_invoice.id IS NULL OR invoices_invoice.status = 'VOID')
+    ORDER BY prefix, suffix, value"""
+END = """
+    SELECT prefix, suffix, value FROM incrementors_number
+    WHERE group_id = %(group)s AND (prefix, suffix, value) >= %(after)s
+    ORDER BY prefix, suffix, value OFFSET %(looked)s - 1 LIMIT 1"""
 FIRST = """
-    SELECT prefix, suffix FROM incrementors_number WHERE group_id = %(group)s ORDER BY prefix, suffix, value LIMIT 1"""
-LAST = """
-    SELECT prefix, suffix, value FROM incrementors_number WHERE group_id = %(group)s
+    SELECT prefix, suffix, value FROM (
+        SELECT * FROM incrementors_number WHERE given_at >= %(since)s AND given_at < %(until)s OFFSET 0
+    ) AS lately WHERE group_id = %(group)s ORDER BY prefix, suffix, value LIMIT 1"""
+LAST = FIRST.replace("prefix, suffix, value LIMIT", "prefix DESC, suffix DESC, value DESC LIMIT")
+BEFORE = """
+    SELECT prefix, suffix, value FROM incrementors_number
+    WHERE group_id = %(group)s AND (prefix, suffix, value) < %(first)s
     ORDER BY prefix DESC, suffix DESC, value DESC LIMIT 1"""
 COUNTED = """
     SELECT count(*), count(*) FILTER (WHERE outcome = 'GIVEN'), sum(passed) FROM (
@@ -90,15 +93,19 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some gaps in the order of the numbers, and the key after which the next page begins; None after the last."""
+    """Some gaps in the order of the numbers, and the key after which to look on; None after the last.
+
+    `is_full` where there are more among the numbers that were looked through.
+    """
 
     gaps: list[Gap]
     after: Key | None
+    is_full: bool
 
 
 @dataclass(slots=True, kw_only=True)
 class _Found:
-    """A row of one of the queries; with `before`, the row stands for the numbers that are not there before it."""
+    """A number that nobody uses, or several that are not there before the one that has the text."""
 
     key: Key
     text: str
@@ -110,19 +117,47 @@ class _Found:
 
 
 def page(
-    group: str, *, after: Key = START, since: date | None = None, until: date | None = None, size: int = PAGE_SIZE
+    group: str,
+    after: Key = START,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    size: int = PAGE_SIZE,
+    looked: int = LOOKED,
 ) -> Page:
     """The next gaps after the key; of numbers given between those days, both counted in."""
-    rows = _rows(group, after, since, until, size + 1)
-    shown = rows[:size]
-    return Page(gaps=list(_explained(group, shown)), after=shown[-1].key if len(rows) > size else None)
+    given: dict[str, Any] = {"group": group, "looked": looked + 1}
+    given["since"] = make_aware(datetime.combine(since or date(1970, 1, 1), time()))
+    given["until"] = end_of(until or date(9000, 1, 1))
+    last = START
+    if since or until:
+        begin, last = _between(given)
+        after = max(after, begin)
+    given["after"] = after
+    rows = [one for row in _ask(NOT_IN_USE, given) for one in _split(row, after)]
+    end: Any = next(iter(_ask(END, given)), None)
+    is_full = len(rows) > size
+    if is_full:
+        rows, end = rows[:size], rows[size - 1].key
+    elif last != START and end and end >= last:
+        end = None
+    return Page(gaps=list(_explained(group, rows)), after=end, is_full=is_full)
+
+
+def _between(given: dict[str, Any]) -> tuple[Key, Key]:
+    """The key before the first number that was given between two days, and that of the last; NOWHERE for none."""
+    first = next(iter(_ask(FIRST, given)), None)
+    if first is None:
+        return NOWHERE, NOWHERE
+    before, last = next(iter(_ask(BEFORE, given | {"first": first})), START), _ask(LAST, given)[0]
+    return (before[0], before[1], before[2]), (last[0], last[1], last[2])
 
 
 def pages(group: str, *, since: date | None = None, until: date | None = None) -> Iterator[Gap]:
     """All of them, a page at a time."""
     after: Key | None = START
     while after is not None:
-        found = page(group, after=after, since=since, until=until, size=PAGE_SIZE)
+        found = page(group, after, since=since, until=until, size=PAGE_SIZE, looked=MANY)
         yield from found.gaps
         after = found.after
 
@@ -139,56 +174,29 @@ def has_begun(group: str) -> bool:
     return Number.objects.filter(group=group).exists()
 
 
-def _rows(group: str, after: Key, since: date | None, until: date | None, limit: int) -> list[_Found]:
-    """Of the three queries together. What the third looks through is only the part that the others cover."""
-    given = {"group": group, "limit": limit, "p": after[0], "s": after[1], "v": after[2]}
-    given["since"] = make_aware(datetime.combine(since or date(1970, 1, 1), time()))
-    given["until"] = end_of(until or date(9000, 1, 1))
-    found = [one for row in _ask(NOT_IN_USE, given) for one in _split(row, after)]
-    found += [_found(row) for row in _ask(OF_VOID, given)]
-    found.sort(key=lambda one: one.key)
-    end = found[limit - 1].key if len(found) >= limit else next(iter(_ask(LAST, given)), None)
-    if end:
-        given |= {"to_p": end[0], "to_s": end[1], "to_v": end[2], **_values(after, end, given)}
-        found += [_found(row) for row in _ask(OF_NOBODY, given)]
-    return sorted(found, key=lambda one: one.key)[:limit]
-
-
-def _values(after: Key, end: Sequence[Any], given: dict[str, Any]) -> dict[str, int]:
-    """What the values lie between, as Postgres guesses well by them how few there are; anything over several series."""
-    begins = after[:2] if after != START else tuple(_ask(FIRST, given)[0])
-    is_one = begins == tuple(end[:2])
-    return {"low": after[2] if is_one else 0, "high": end[2] if is_one else LARGEST}
-
-
 def _ask(query: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
     with database.cursor() as cursor:
         cursor.execute(query, given)
         return list(cursor.fetchall())
 
 
-def _found(row: tuple[Any, ...]) -> _Found:
-    prefix, suffix, value, text, kind, reason, holder, given_at, _ = row
-    return _Found(key=(prefix, suffix, value), text=text, kind=kind, reason=reason, holder=holder, given_at=given_at)
-
-
 def _split(row: tuple[Any, ...], after: Key) -> Iterator[_Found]:
     """The numbers that are not there before the row's own, as one; and its own, where nobody uses it."""
-    one, before = _found(row), row[-1]
-    prefix, suffix, value = one.key
+    prefix, suffix, value, text, outcome, reason, holder, given_at, before, status = row
     if before is not None and value > before + 1 and (prefix, suffix, before + 1) > after:
-        key = (prefix, suffix, before + 1)
         yield _Found(
-            key=key,
-            text=one.text,
+            key=(prefix, suffix, before + 1),
+            text=text,
             kind="UNKNOWN",
             reason="",
             holder=None,
-            given_at=one.given_at,
+            given_at=given_at,
             count=value - before - 1,
         )
-    if one.kind != Number.Outcome.GIVEN and one.key > after:
-        yield one
+    kind = outcome if outcome != Number.Outcome.GIVEN else {None: "UNKNOWN", Invoice.Status.VOID: "VOID"}.get(status)
+    if kind and (prefix, suffix, value) > after:
+        key = (prefix, suffix, value)
+        yield _Found(key=key, text=text, kind=kind, reason=reason, holder=holder, given_at=given_at)
 
 
 # Why ----------------------------------------------------------------------------------------------------------

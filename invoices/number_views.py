@@ -15,7 +15,7 @@ from connectors.services import live_connection
 from incrementors.models import Group
 from invoices import export, forecast, number_register
 from invoices.fields import DateInput
-from invoices.number_register import PAGE_SIZE, PRINTED, START, Key
+from invoices.number_register import ALL, PAGE_SIZE, PRINTED, START, Key
 
 COLUMNS = ("Number", "To", "How many", "What", "Reason", "Who", "When")
 
@@ -29,6 +29,7 @@ class RegisterForm(forms.Form):
     p = forms.CharField(required=False, max_length=12, strip=False)
     s = forms.CharField(required=False, max_length=12, strip=False)
     v = forms.IntegerField(required=False, min_value=0, max_value=10**18)
+    shown = forms.IntegerField(required=False, min_value=0, max_value=PAGE_SIZE)
     whole = forms.BooleanField(required=False)
 
     @property
@@ -56,21 +57,32 @@ def _address(group: Group, form: RegisterForm, after: Key | None = None) -> str:
 
 @require_safe
 def number_list(request: HttpRequest) -> HttpResponse:
+    """The page; where few numbers are missing it looks on by itself, and each time gets some more of its rows."""
     form, group = _asked(request)
-    whole = bool(form.cleaned_data.get("whole"))
-    page = number_register.page(group.pk, after=form.after, size=PRINTED if whole else PAGE_SIZE, **form.days)
+    size, looked = (PRINTED, ALL) if form.cleaned_data.get("whole") else (PAGE_SIZE, number_register.LOOKED)
+    page = number_register.page(group.pk, form.after, size=size, looked=looked, **form.days)
+    before = form.cleaned_data.get("shown") or 0
+    shown = min(PAGE_SIZE, before + len(page.gaps))
+    goes_on = page.after and not page.is_full and shown < PAGE_SIZE
+    following = f"?{_address(group, form, page.after)}" if page.after else ""
     context = {
-        **_ahead(group.pk),
         "group": group,
-        "groups": Group.objects.order_by("-pk"),
         "page": page,
+        "begins_after": before,
+        "next": "" if goes_on else following,
+        "look_on": f"{following}&shown={shown}" if goes_on else "",
+    }
+    if request.htmx and request.htmx.target == "looking":  # type: ignore[attr-defined]  # django-htmx
+        return render(request, "numbers/_rows.html", context)
+    context |= {
+        **_ahead(group.pk),
+        "groups": Group.objects.order_by("-pk"),
         "form": form,
         "unknown": sum(gap.is_unknown for gap in page.gaps),
         "has_begun": number_register.has_begun(group.pk),
         "is_first": form.after == START,
-        "whole": whole,
+        "whole": bool(form.cleaned_data.get("whole")),
         "address": _address(group, form),
-        "next": f"?{_address(group, form, page.after)}" if page.after else "",
     }
     return render(request, "numbers/list.html", context)
 

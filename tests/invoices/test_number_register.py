@@ -127,8 +127,9 @@ def test_pages_lose_and_repeat_nothing(now: datetime, monkeypatch: pytest.Monkey
                 Invoice.objects.filter(pk=made.pk).update(status="VOID", outstanding=0)
     whole = [(gap.first, gap.kind, gap.count) for gap in page(INVOICES).gaps]
     assert len(whole) > 20 and len(whole) < number_register.PAGE_SIZE
-    for size in (1, 2, 3, 10):
+    for size, looked in ((1, 1), (2, 100), (3, 3), (10, 2), (10, 100), (50, 7)):
         monkeypatch.setattr(number_register, "PAGE_SIZE", size)
+        monkeypatch.setattr(number_register, "MANY", looked)
         assert [(gap.first, gap.kind, gap.count) for gap in pages(INVOICES)] == whole
 
 
@@ -139,6 +140,21 @@ def test_only_what_was_given_between_two_days(now: datetime) -> None:
     since, until = today - timedelta(days=20), today - timedelta(days=20)
     assert [gap.first for gap in page(INVOICES, since=since).gaps] == ["INV-00002", "INV-00003"]
     assert [gap.first for gap in page(INVOICES, until=until).gaps] == ["INV-00001", "INV-00002"]
+
+
+def test_where_few_are_missing_the_page_looks_on_by_itself(
+    now: datetime, desk: Browser, monkeypatch: pytest.MonkeyPatch, new_invoice: Callable[..., Invoice], staff: User
+) -> None:
+    monkeypatch.setattr(number_register, "LOOKED", 2)
+    made = [new_invoice() for _ in range(6)]
+    services.discard(invoice_id=made[4].pk, reason="Raised twice.", actor=staff, now=now)
+    texts = [desk.get("/numbers/").text]
+    assert "No number is missing" not in texts[0]
+    while found := re.search(r'id="looking" hx-get="([^"]*)"', texts[-1]):
+        texts.append(desk.get(unescape(found[1]), headers={"HX-Request": "true", "HX-Target": "looking"}).text)
+    assert ["INV-00005" in text for text in texts] == [False, True, False]
+    assert "<html" not in texts[1] and "Raised twice." in texts[1] and "Next" not in texts[2]
+    assert desk.get("/numbers/?whole=1").text.count("INV-00005") == 1
 
 
 def test_the_page_its_file_and_what_makes_no_sense(
