@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import BigIntegerField, F, Max, OuterRef, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, Max, QuerySet, Value
 from django.db.models.functions import Cast, Length, Substr, Upper
 
 from incrementors.models import Group, GroupChange, Number
 from incrementors.patterns import MAX_LENGTH, Pattern
 
 OWN_GROUPS = (Group.INVOICES, Group.CREDIT_NOTES)
+COUNT = "UPDATE incrementors_group SET next_value = next_value + %s WHERE key = %s RETURNING *"
 FARTHEST = 100_000  # numbers that a group can have given since a backup
 
 
@@ -33,7 +34,7 @@ def take_number(
     is skipped and put on record. Raises NumberRefused when the next text is too long.
     """
     while True:
-        number = _count(key, now)
+        (number,) = _count(key, 1, now)
         if not _is_given(number.text) and not known_elsewhere(number.text):
             number.holder = holder
             number.save()
@@ -52,7 +53,7 @@ def take_numbers(
     hold_numbers(key)
     given: list[Number] = []
     while len(given) < len(holders):
-        counted = _count_many(key, len(holders) - len(given), now)
+        counted = _count(key, len(holders) - len(given), now)
         texts = [number.text.upper() for number in counted]
         taken = _given_among(texts) | known_elsewhere(texts)
         for number in counted:
@@ -65,9 +66,9 @@ def take_numbers(
     return given
 
 
-def _count_many(key: str, count: int, now: datetime) -> list[Number]:
-    Group.objects.filter(pk=key).update(next_value=F("next_value") + count)
-    group = Group.objects.get(pk=key)
+def _count(key: str, count: int, now: datetime) -> list[Number]:
+    """Moves the counter on, under its row lock, which holds until the transaction ends."""
+    group = Group.objects.raw(COUNT, [count, key])[0]
     return [_number(group, value, now) for value in range(group.next_value - count, group.next_value)]
 
 
@@ -79,13 +80,6 @@ def _given_among(texts: Sequence[str]) -> set[str]:
 def hold_numbers(*keys: str) -> None:
     """Keeps these groups from giving numbers until the transaction ends, and waits for one that is just giving."""
     len(Group.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
-
-
-def _count(key: str, now: datetime) -> Number:
-    """Moves the counter on by one, under its row lock, which holds until the transaction ends."""
-    Group.objects.filter(pk=key).update(next_value=F("next_value") + 1)
-    group = Group.objects.get(pk=key)
-    return _number(group, group.next_value - 1, now)
 
 
 def _number(group: Group, value: int, now: datetime) -> Number:
@@ -112,12 +106,6 @@ def discard_numbers(*, holders: Sequence[UUID], reason: str) -> None:
     Number.objects.filter(holder__in=holders, outcome=Number.Outcome.GIVEN).update(
         outcome=Number.Outcome.DISCARDED, reason=reason
     )
-
-
-def number_of(field: str) -> Subquery:
-    """That field of the number in use that a row of another table holds, by its `uuid`, for a query over many."""
-    held = Number.objects.filter(holder=OuterRef("uuid"), outcome=Number.Outcome.GIVEN)
-    return Subquery(held.values(field)[:1])
 
 
 def give_up_number(*, holder: UUID, reason: str) -> None:

@@ -159,8 +159,7 @@ def _queue_one(invoice: Invoice, desk: _Desk) -> Push:
 
 
 def _write(desk: _Desk) -> None:
-    fields = ["status", "frozen", "approved_at", "approved_by", "asked_at"]
-    Invoice.objects.bulk_update(desk.approved, fields, batch_size=CHUNK)
+    Invoice.objects.bulk_update(desk.approved, queueing.OF_AN_APPROVAL, batch_size=CHUNK)
     Push.objects.bulk_create([push for push in desk.queued if push.pk is None])
     again = [push for push in desk.queued if push.invoice_id in desk.pushes]
     Push.objects.bulk_update(again, queueing.OF_A_PUSH)

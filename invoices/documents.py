@@ -7,11 +7,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Prefetch, prefetch_related_objects
 
 from connectors.interface import NewClient, NewInvoice, NewItem, NewLine
 from connectors.options import Options
-from invoices.models import Client, Invoice, Item
+from invoices.models import Client, Invoice, InvoiceLine, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Codes:
 
 def freeze(invoice: Invoice) -> dict[str, Any]:
     """The invoice as approved, in our own terms; from now on this is what is sent."""
-    prefetch_related_objects([invoice], "lines__item")
+    prefetch_related_objects([invoice], Prefetch("lines", InvoiceLine.objects.select_related("item")))
     return {
         "client": {"uuid": str(invoice.client.uuid), **asdict(client_of(invoice.client))},
         "issue_date": invoice.issue_date.isoformat(),

@@ -7,13 +7,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import connection as database
 from django.db import transaction
 from django.db.models.functions import Upper
 
 from connectors import epoch
 from connectors.interface import Fix
 from incrementors.models import Group
-from incrementors.services import NumberRefused, discard_numbers, number_of, take_number, take_numbers
+from incrementors.services import NumberRefused, discard_numbers, take_number, take_numbers
 from invoices import scratches
 from invoices.models import (
     Client,
@@ -29,6 +30,7 @@ from invoices.models import (
 from invoices.totals import Sums, invoice_sums
 
 CHUNK = 1000  # rows of one statement
+KEYS = "SELECT nextval(pg_get_serial_sequence('invoices_invoice', 'id')) FROM generate_series(1, %s)"
 
 
 class Refused(Exception):
@@ -72,23 +74,36 @@ class InvoiceDraft:
 def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: UUID | None = None) -> Invoice:
     """A new draft with its number, which is taken last so that the group is locked for a moment only.
 
-    The `scratch` that it was typed into goes. Raises NumberRefused when the group can't count on.
+    The row itself comes after its lines, under a key taken for it: written once, with its number, as writing it again
+    would cost as much. The `scratch` that it was typed into goes. Raises NumberRefused when the group can't count on.
     """
     with transaction.atomic():
-        invoice = Invoice(created_by=actor, created_at=now, currency=Company.ours().currency)
-        fill(invoice, draft)
+        invoice = Invoice(pk=_keys(1)[0], created_by=actor, created_at=now, currency=Company.ours().currency)
+        InvoiceLine.objects.bulk_create(_put(invoice, draft))
         note(invoice, "Created.", actor, now)
         scratches.forget(actor, invoice=None, key=scratch)
-        give_number(invoice, now=now)
+        _take_number(invoice, now)
+        invoice.save(force_insert=True)
     return invoice
+
+
+def _keys(count: int) -> list[int]:
+    """Of rows to be written; Postgres looks whether they are there at the end of the transaction."""
+    with database.cursor() as cursor:
+        cursor.execute(KEYS, [count])
+        return [key for (key,) in cursor.fetchall()]
 
 
 def give_number(invoice: Invoice, *, now: datetime) -> None:
     """The next free number; the last thing in its transaction. Raises NumberRefused, as in a restored copy."""
+    _take_number(invoice, now)
+    invoice.save(update_fields=["number", "number_prefix"])
+
+
+def _take_number(invoice: Invoice, now: datetime) -> None:
     _must_be_live()
     number = take_number(key=group_of(invoice), holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
     invoice.number, invoice.number_prefix = number.text, number.prefix
-    invoice.save(update_fields=["number", "number_prefix"])
 
 
 def group_of(invoice: Invoice) -> str:
@@ -104,21 +119,18 @@ def create_invoices(
     Call it inside a transaction, and last in it. Raises NumberRefused.
     """
     _must_be_live()
-    currency = Company.ours().currency
-    invoices = [Invoice(created_by=actor, created_at=now, currency=currency) for _ in drafts]
+    currency, keys = Company.ours().currency, _keys(len(drafts))
+    invoices = [Invoice(pk=key, created_by=actor, created_at=now, currency=currency) for key in keys]
     lines = [line for invoice, draft in zip(invoices, drafts, strict=True) for line in _put(invoice, draft)]
-    Invoice.objects.bulk_create(invoices, batch_size=CHUNK)
     InvoiceLine.objects.bulk_create(lines, batch_size=CHUNK)
     Event.objects.bulk_create(
         [_event(invoice, text, actor, now) for invoice, text in zip(invoices, notes, strict=True)], batch_size=CHUNK
     )
     holders = [invoice.uuid for invoice in invoices]
     given = take_numbers(key=Group.INVOICES, holders=holders, now=now, known_elsewhere=platform_numbers)
-    made = Invoice.objects.filter(uuid__in=holders)
-    made.update(number=number_of("text"), number_prefix=number_of("prefix"))
     for invoice, number in zip(invoices, given, strict=True):
         invoice.number, invoice.number_prefix = number.text, number.prefix
-    return invoices
+    return Invoice.objects.bulk_create(invoices, batch_size=CHUNK)
 
 
 def _must_be_live() -> None:

@@ -18,6 +18,7 @@ from invoices.models import Company, Invoice, Push, PushAttempt
 
 APPROVED = "Approved."
 AGAIN = (Push.Cause.REJECTED, Push.Cause.STOPPED)  # what may just be sent once more
+OF_AN_APPROVAL = ("status", "frozen", "approved_at", "approved_by", "asked_at")
 OF_A_PUSH = (  # what `queue` writes
     *("state", "cause", "problems", "parked_because", "generation"),
     *("looked_at", "due_at", "requested_at", "requested_by"),
@@ -35,12 +36,13 @@ def approve(invoice: Invoice, may_approve: Callable[[Invoice], bool], actor: Use
     must_be(invoice, Invoice.Status.DRAFT, "approved")
     if not may_approve(invoice):
         raise Refused("A second person approves here: whoever raised an invoice asks somebody else to approve it.")
-    if not invoice.lines.exists():
+    frozen = documents.freeze(invoice)
+    if not frozen["lines"]:
         raise Refused("An invoice without lines can't be approved.", Fix.INVOICE)
     if invoice.credits_id and (credited := locked(invoice.credits_id)).status == Invoice.Status.VOID:
         raise Refused(f"{credited} is void, so there is nothing of it to credit. Discard this draft.")
     invoice.status = Invoice.Status.APPROVED
-    invoice.frozen = documents.freeze(invoice)
+    invoice.frozen = frozen
     invoice.approved_at, invoice.approved_by, invoice.asked_at = now, actor, None
 
 

@@ -52,9 +52,9 @@ class BulkMember(models.Model):
         LEFT_OUT = "LEFT_OUT", "Left out"
         CANCELLED = "CANCELLED", "Cancelled"
 
-    send = models.ForeignKey(BulkSend, on_delete=models.CASCADE, related_name="members")
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="+")
-    push = models.ForeignKey(Push, on_delete=models.PROTECT, null=True, related_name="+")
+    send = models.ForeignKey(BulkSend, on_delete=models.CASCADE, related_name="members", db_index=False)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="+", db_index=False)
+    push = models.ForeignKey(Push, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     state = models.CharField(max_length=10, choices=State, default=State.CHOSEN)
     reason = models.CharField(max_length=300, blank=True)
 
@@ -71,7 +71,10 @@ class BulkMember(models.Model):
                 condition=~Q(state="LEFT_OUT") | ~Q(reason=""), name="bulk_member_is_left_out_for_a_reason"
             ),
         ]
-        indexes = [models.Index(fields=["send", "state", "id"], name="bulk_member_by_state")]
+        indexes = [
+            models.Index(fields=["send", "state", "id"], name="bulk_member_by_state"),
+            models.Index(fields=["push"], condition=Q(push__isnull=False), name="bulk_member_push"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.invoice_id} of send {self.send_id}"

@@ -44,7 +44,7 @@ class Invoice(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=11, choices=Kind, default=Kind.INVOICE, editable=False)
     credits = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="credit_notes", editable=False
+        "self", on_delete=models.PROTECT, null=True, related_name="credit_notes", editable=False, db_index=False
     )
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.OWN, editable=False)
     number = models.CharField(max_length=25, null=True, unique=True, editable=False)
@@ -68,13 +68,17 @@ class Invoice(models.Model):
     frozen = models.JSONField(null=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     asked_at = models.DateTimeField(null=True, editable=False)
     approved_at = models.DateTimeField(null=True, editable=False)
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     duplicate_of = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="duplicates", editable=False
+        "self", on_delete=models.PROTECT, null=True, related_name="duplicates", editable=False, db_index=False
     )
 
     class Meta:
@@ -94,6 +98,8 @@ class Invoice(models.Model):
                 condition=Q(status__in=["SENT", "PART_PAID"]),
                 name="invoice_owed_by_client",
             ),
+            models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="invoice_credits"),
+            models.Index(fields=["duplicate_of"], condition=Q(duplicate_of__isnull=False), name="invoice_duplicates"),
             GinIndex(OpClass(Upper("reference"), "gin_trgm_ops"), name="invoice_reference_words"),
         ]
         constraints = [
@@ -166,9 +172,11 @@ class InvoiceLine(models.Model):
     A line of a credit note of ours names the line that it `credits`.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines", db_index=False)
     position = models.PositiveSmallIntegerField()
-    credits = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="credited_by", editable=False)
+    credits = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="credited_by", editable=False, db_index=False
+    )
     item = models.ForeignKey(Item, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     description = models.CharField(max_length=1000, validators=[NO_MARKUP])
     quantity = models.DecimalField(
@@ -185,7 +193,10 @@ class InvoiceLine(models.Model):
 
     class Meta:
         ordering = ["position"]
-        indexes = [GinIndex(OpClass(Upper("description"), "gin_trgm_ops"), name="line_words")]
+        indexes = [
+            models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="line_credits"),
+            GinIndex(OpClass(Upper("description"), "gin_trgm_ops"), name="line_words"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="line_one_at_each_position"),
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="line_total_is_net_and_tax"),
@@ -221,7 +232,9 @@ class Event(models.Model):
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="events")
     happened_at = models.DateTimeField()
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     text = models.CharField(max_length=300)
 
     class Meta:

@@ -105,7 +105,7 @@ class Push(models.Model):
         MISDIRECTED = "MISDIRECTED", "Another organisation answered"
         STOPPED = "STOPPED", "Reflow itself stopped over it"
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="pushes")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="pushes", db_index=False)
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="pushes")
     state = models.CharField(max_length=10, choices=State, default=State.READY)
     cause = models.CharField(max_length=12, choices=Cause, default=Cause.NONE, blank=True)
@@ -121,7 +121,9 @@ class Push(models.Model):
     looked_at = models.DateTimeField(null=True)
     remote = models.OneToOneField(RemoteInvoice, on_delete=models.PROTECT, null=True, related_name="push")
     requested_at = models.DateTimeField()
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     sent_at = models.DateTimeField(null=True)
 
     objects = PushQuerySet.as_manager()

@@ -75,14 +75,12 @@ BUGS = (
     Bug(
         name="the next number is the highest and one",
         file="incrementors/services.py",
-        old="""    Group.objects.filter(pk=key).update(next_value=F("next_value") + 1)
-    group = Group.objects.get(pk=key)
-    return _number(group, group.next_value - 1, now)
+        old="""    group = Group.objects.raw(COUNT, [count, key])[0]
 """,
         new="""    group = Group.objects.get(pk=key)
     highest = Number.objects.filter(group=key).aggregate(Max("value"))["value__max"] or 0
-    Group.objects.filter(pk=key).update(next_value=highest + 2)
-    return _number(group, highest + 1, now)
+    group.next_value = highest + 1 + count
+    Group.objects.filter(pk=key).update(next_value=group.next_value)
 """,
         tests=("tests/incrementors/test_numbers_at_once.py::test_no_number_is_given_twice_and_none_is_missing",),
     ),
