@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from django.db.models import Q
 from django.db.models.functions import Upper
@@ -87,12 +88,13 @@ def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime
     page = list({booked.document_id or booked.invoice.id: booked for booked in page}.values())  # the latest of each
     under_way = _under_way(connection, page)  # asked first: a push that ends between the two is then a row we know
     known = _known(connection, page)
+    sent = _sent_accounts(row for row in known.values() if not row.invoice.is_imported)
     strangers = []
     for booked in page:
         row = known.get(booked.invoice.id) or known.get(("document", booked.document_id))
         if row is not None:
             if options.reads_back or row.invoice.is_imported:
-                _follow(row, booked, kept)
+                _follow(row, booked, sent.get(row.pk, []), kept)
         elif options.imports and _is_to_come(booked, under_way):
             strangers.append(booked)
     kept.leave_to_voidings()
@@ -109,7 +111,7 @@ def _is_to_come(booked: BookedInvoice, under_way: set[str]) -> bool:
 
 def _known(connection: Connection, page: Sequence[BookedInvoice]) -> dict[object, Row]:
     """The rows of what this page tells of, by token and by document."""
-    rows = Row.objects.filter(connection=connection).select_related("invoice")
+    rows = Row.objects.filter(connection=connection).select_related("invoice").prefetch_related("invoice__lines")
     documents = [booked.document_id for booked in page if booked.document_id]
     known: dict[object, Row] = {("document", row.document_id): row for row in rows.filter(document_id__in=documents)}
     return known | {row.remote_id: row for row in rows.filter(remote_id__in=[one.invoice.id for one in page])}
@@ -124,7 +126,14 @@ def _under_way(connection: Connection, page: Sequence[BookedInvoice]) -> set[str
     return {str(number).upper() for number in numbers.values_list("push__invoice__number", flat=True)}
 
 
-def _follow(row: Row, booked: BookedInvoice, kept: Kept) -> None:
+def _sent_accounts(rows: Iterable[Row]) -> dict[int, list[str]]:
+    """The account of each line as it was sent, by the row that it became."""
+    attempts = PushAttempt.objects.filter(push__remote__in=[row.pk for row in rows]).exclude(document=None)
+    sent = attempts.order_by("n").values_list("push__remote", "document__lines")
+    return {int(remote): [line["account_id"] for line in lines or ()] for remote, lines in sent}  # the latest of each
+
+
+def _follow(row: Row, booked: BookedInvoice, sent: Sequence[str], kept: Kept) -> None:
     """One we know, as it now stands there; nothing is written for one that has not changed."""
     before = _state(row)
     invoice, theirs = row.invoice, booked.invoice
@@ -132,7 +141,7 @@ def _follow(row: Row, booked: BookedInvoice, kept: Kept) -> None:
     if invoice.is_imported:
         _mirror(invoice, booked)
     else:
-        row.recoded = _recoded(row, booked.lines)
+        row.recoded = _recoded(sent, booked.lines)
     follow_status(row, theirs, kept)
     if _state(row) != before or row.checked_at is None:
         row.checked_at = kept.now
@@ -165,10 +174,8 @@ def follow_status(row: Row, theirs: RemoteInvoice, kept: Kept) -> None:
         invoice.status = status
 
 
-def _recoded(row: Row, lines: Sequence[BookedLine]) -> list[list[object]]:
+def _recoded(sent: Sequence[str], lines: Sequence[BookedLine]) -> list[list[object]]:
     """The lines that a person there put on another account; that is theirs to do, so it is shown and no more."""
-    attempt = PushAttempt.objects.filter(push__remote=row).exclude(document=None).order_by("-n").first()
-    sent = [line["account_id"] for line in (attempt.document or {}).get("lines", ())] if attempt else []
     pairs = zip(sent, lines, strict=False)
     return [[place, line.account] for place, (ours, line) in enumerate(pairs, start=1) if line.account_id != ours]
 
@@ -177,10 +184,8 @@ def _mirror(invoice: Invoice, booked: BookedInvoice) -> None:
     """An imported invoice is what the books hold, nothing else."""
     lines = _lines(invoice, booked.lines)
     _put(invoice, booked)
-    compared = ("description", "quantity", "discount", "net", "tax", "nominal_code")
-    if [tuple(getattr(line, name) for name in compared) for line in lines] != list(
-        invoice.lines.values_list(*compared)
-    ):
+    compared = attrgetter("description", "quantity", "discount", "net", "tax", "nominal_code")
+    if [*map(compared, lines)] != [*map(compared, invoice.lines.all())]:
         invoice.lines.all().delete()
         InvoiceLine.objects.bulk_create(lines)
 
