@@ -1,17 +1,19 @@
-"""One invoice as the list shows it: where it stands, what can't be done with it and why, and its cells.
+"""One invoice as the list shows it: where it stands, what can't be done with it and why, and its row of the table.
 
-The cells are put together here and not in the template: fifty rows of ten are most of what the page costs.
+The row is put together here and not in a template: fifty of them are most of what the page costs. Whatever people or
+platforms have typed goes through `escape`.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from html import escape
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from connectors.models import Connection
@@ -25,10 +27,11 @@ from invoices.standing import Standing, held_as, latest_push, shown_number, stan
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """What makes them, each once a page: by status and kind, and by tone, icon and label."""
+    """What makes them, each once a page: by status and kind, by tone, icon and label, and what a credit note is."""
 
-    of_status: Callable[[str, str], SafeString]
-    of_standing: Callable[[str, str, str], SafeString]
+    of_status: Callable[[str, str], str]
+    of_standing: Callable[[str, str, str], str]
+    of_credit_notes: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +49,12 @@ class Row:
     why_not_send: str
     columns: tuple[str, ...]
     badges: Badges
-
-    @property
-    def key(self) -> str:
-        return str(self.invoice.pk)
-
-    @property
-    def total(self) -> str:
-        """As a program adds it up: without commas."""
-        return str(self.invoice.total)
+    address: str
 
     @property
     def seen(self) -> str:
         """What a row that moves is compared by."""
-        return f"{self.key}.{self.stands.code}.{int(self.stands.moving)}{self.stands.brief}"
+        return f"{self.invoice.pk}.{self.stands.code}.{int(self.stands.moving)}{self.stands.brief}"
 
     @property
     def also(self) -> str:
@@ -72,9 +67,14 @@ class Row:
         return f"{self.invoice.number} here" if number != self.invoice.number else ""
 
     @property
-    def cells(self) -> SafeString:
-        """Those that this person chose, in their order."""
-        return mark_safe("".join(CELLS[name](self) for name in self.columns))  # noqa: S308  # each is safe
+    def html(self) -> SafeString:
+        """The row, with the cells that this person chose in their order."""
+        return SafeString(_row(self))
+
+    @property
+    def swapped(self) -> SafeString:
+        """The row as it takes the place of the one that a page has."""
+        return SafeString(_row(self, ' hx-swap-oob="true"'))
 
 
 def rows_of(
@@ -87,7 +87,8 @@ def rows_of(
 ) -> list[Row]:
     """`held`: the database is a restored copy."""
     shown = tuple(column.name for column in columns if column.shown)
-    today, badges = timezone.localdate(), Badges(cache(_status_badge), cache(_standing_badge))
+    today, badges = timezone.localdate(), Badges(cache(_status_badge), cache(_standing_badge), cache(_credit_badge))
+    address = reverse("invoice-detail", args=[0])
 
     def row(invoice: Invoice) -> Row:
         push, awaited = latest_push(invoice, connection), invoice.status in AWAITING
@@ -104,77 +105,95 @@ def rows_of(
             why_not_send=chooser.why_not_send(invoice),
             columns=shown,
             badges=badges,
+            address=address.replace("0", str(invoice.pk)),
         )
 
     return [row(invoice) for invoice in invoices]
 
 
-def _text(label: str, inside: str, kind: str) -> SafeString:
-    return format_html('<td data-label="{}" class="{}">{}</td>', label, kind, inside)
+def _row(row: Row, swap: str = "") -> str:
+    one, key, number = row.invoice, row.invoice.pk, escape(row.number)
+    kind = _beneath(row.badges.of_credit_notes()) if one.is_credit_note else ""
+    pushed = ' class="pushed"' if row.push else ""
+    return (
+        f'<tr data-row{pushed} id="row-{key}"{swap}>'
+        f'<td class="pick"><label class="pick-box"><input type="checkbox" name="ids" value="{key}" id="pick-{key}"'
+        f' data-select data-total="{one.total}" data-currency="{escape(one.currency)}"'
+        f' data-approve="{escape(row.why_not_approve)}" data-send="{escape(row.why_not_send)}">'
+        f'<span class="sr">Choose {number}</span></label></td>'
+        f'<td class="lead"><a href="{row.address}" id="open-{key}">{number}</a>{kind}{_beneath(escape(row.also))}</td>'
+        f"{''.join([CELLS[name](row) for name in row.columns])}</tr>"
+    )
 
 
-def _beneath(text: str, kind: str = "beneath") -> SafeString:
-    return format_html('<span class="{}">{}</span>', kind, text) if text else SafeString()
+def _cell(label: str, inside: str, kind: str = "") -> str:
+    """`inside` is escaped already."""
+    return f'<td data-label="{label}" class="{kind}">{inside}</td>'
 
 
-def _due(row: Row) -> SafeString:
+def _beneath(text: str, kind: str = "beneath") -> str:
+    return f'<span class="{kind}">{text}</span>' if text else ""
+
+
+def _due(row: Row) -> str:
     days, due = row.days_overdue, "" if row.invoice.is_credit_note else _day(row.invoice.due_date)
     late = _beneath(f"{days} day{'s' * (days != 1)} overdue" if days else "", "beneath late")
-    return format_html('<td data-label="Due" class="nowrap">{}{}</td>', due, late)
+    return _cell("Due", due + late, "nowrap")
 
 
 def _day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def _total(row: Row) -> SafeString:
-    return _text("Total", paper.amount(row.invoice.total, row.invoice.currency), "num beside")
+def _amount(row: Row, name: str) -> str:
+    return escape(paper.amount(getattr(row.invoice, name), row.invoice.currency))
 
 
-def _outstanding(row: Row) -> SafeString:
+def _outstanding(row: Row) -> str:
     one = row.invoice
     kind = "num wide-only" if one.outstanding == one.total else "num"
-    owed = paper.amount(one.outstanding, one.currency) if row.is_owed and one.outstanding else ""
-    return _text("Outstanding", owed, kind)
+    return _cell("Outstanding", _amount(row, "outstanding") if row.is_owed and one.outstanding else "", kind)
 
 
-def _status(row: Row) -> SafeString:
-    badge = row.badges.of_status(row.invoice.status, row.invoice.kind)
-    return format_html('<td data-label="Status">{}</td>', badge)
+def _status(row: Row) -> str:
+    return _cell("Status", row.badges.of_status(row.invoice.status, row.invoice.kind))
 
 
-def _status_badge(status: str, kind: str) -> SafeString:
+def _status_badge(status: str, kind: str) -> str:
     return render_to_string("invoices/_status.html", {"invoice": Invoice(status=status, kind=kind)})
 
 
-def _sage(row: Row) -> SafeString:
+def _sage(row: Row) -> str:
     stands = row.stands
     badge = row.badges.of_standing(stands.tone, stands.icon, stands.label)
-    return format_html('<td data-label="Sage state">{}{}</td>', badge, _beneath(stands.brief))
+    return _cell("Sage state", badge + _beneath(escape(stands.brief)))
 
 
-def _standing_badge(tone: str, icon: str, label: str) -> SafeString:
+def _standing_badge(tone: str, icon: str, label: str) -> str:
     return render_to_string("invoices/_standing.html", {"stands": {"tone": tone, "icon": icon, "label": label}})
 
 
-def _sent(row: Row) -> SafeString:
+def _credit_badge() -> str:
+    return render_to_string("invoices/_kind.html")
+
+
+def _sent(row: Row) -> str:
+    told = ""
     if row.push and row.push.sent_at:
         at = localtime(row.push.sent_at)
-        told = format_html('<time datetime="{}">{}, {}</time>', at.isoformat(), _day(at), f"{at:%H:%M}")
+        told = f'<time datetime="{at.isoformat()}">{_day(at)}, {at:%H:%M}</time>'
     elif row.stands.moving:
-        told = SafeString('<span class="muted" aria-hidden="true">…</span>')
-    else:
-        told = SafeString()
-    return _text("Sent to Sage", told, "when")
+        told = '<span class="muted" aria-hidden="true">…</span>'
+    return _cell("Sent to Sage", told, "when")
 
 
-CELLS: dict[str, Callable[[Row], SafeString]] = {
-    "client": lambda row: _text("Client", row.invoice.client.name, "wide"),
-    "property": lambda row: _text("Property", row.invoice.site.name if row.invoice.site else "", "wide"),
-    "reference": lambda row: _text("Reference", row.invoice.reference, "wide"),
-    "date": lambda row: _text("Date", _day(row.invoice.issue_date), "nowrap"),
+CELLS: dict[str, Callable[[Row], str]] = {
+    "client": lambda row: _cell("Client", escape(row.invoice.client.name), "wide"),
+    "property": lambda row: _cell("Property", escape(row.invoice.site.name) if row.invoice.site else "", "wide"),
+    "reference": lambda row: _cell("Reference", escape(row.invoice.reference), "wide"),
+    "date": lambda row: _cell("Date", _day(row.invoice.issue_date), "nowrap"),
     "due": _due,
-    "total": _total,
+    "total": lambda row: _cell("Total", _amount(row, "total"), "num beside"),
     "outstanding": _outstanding,
     "status": _status,
     "sage": _sage,

@@ -24,6 +24,7 @@ from invoices.list_rows import rows_of
 from invoices.models import BulkMember, Invoice, Push
 from invoices.obstacles import obstacles_of_all
 from invoices.push_views import person
+from invoices.standing import pushes_of
 from invoices.tiles import currencies, tiles
 
 NAMED = 20
@@ -60,7 +61,7 @@ def _table(request: HttpRequest, invoices: Iterable[Invoice], connection: Connec
     """The rows with this person's columns, and those of them that will still change by themselves."""
     chooser, chosen = Chooser.of(person(request), connection), columns.columns_of(person(request))
     invoices = list(invoices)
-    pushes = (push for invoice in invoices for push in invoice.pushes.all())
+    pushes = (push for invoice in invoices for push in pushes_of(invoice))
     held = any(push.state != Push.State.SENT for push in pushes) and epoch.is_held()
     rows = rows_of(invoices, connection, chooser, chosen, held=held)
     return {"rows": rows, "moving": [row.seen for row in rows if row.stands.moving], "columns": chosen}

@@ -75,7 +75,9 @@ def chosen(ids: list[int]) -> list[Invoice]:
 def _with_what_is_shown(found: QuerySet[Invoice]) -> QuerySet[Invoice]:
     pushes = Push.objects.select_related("remote").order_by("requested_at")
     shown = found.select_related("client", "site").defer("frozen")  # nothing that a list shows, and long
-    return shown.prefetch_related(Prefetch("pushes", pushes), "remotes")
+    return shown.prefetch_related(
+        Prefetch("pushes", pushes, to_attr="fetched_pushes"), Prefetch("remotes", to_attr="fetched_remotes")
+    )
 
 
 def _order(sort: str) -> list[str]:

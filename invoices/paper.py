@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import typst
 from django.conf import settings
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 
 from connectors.interface import NewClient
 from connectors.models import Connection
@@ -104,8 +104,8 @@ def data(invoice: Invoice, company: Company, number: str, credited: str = "") ->
 
 
 def amount(value: Decimal, currency: str) -> str:
-    figure = number_format(abs(value), 2, force_grouping=True)
-    return ("−" if value < 0 else "") + (SIGNS.get(currency) or f"{currency}\u00a0") + figure  # noqa: RUF001
+    sign = SIGNS.get(currency) or f"{currency}\u00a0"
+    return f"{'−' if value < 0 else ''}{sign}{abs(value):,.2f}"  # noqa: RUF001
 
 
 def _figure(value: Decimal) -> str:

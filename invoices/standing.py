@@ -1,6 +1,6 @@
 """Where an invoice stands on its way to Sage: one function of push and connection says what every page shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -201,7 +201,7 @@ def standing_of(
 
 def remote_of(invoice: Invoice, connection: Connection | None) -> RemoteInvoice | None:
     """What the connected books hold of it, the latest; from what was fetched with the invoice, where it was."""
-    held = [row for row in invoice.remotes.all() if connection and row.connection_id == connection.pk]
+    held = [row for row in _remotes(invoice) if connection and row.connection_id == connection.pk]
     return max(held, key=lambda row: (row.gone_at is None, row.pk), default=None)
 
 
@@ -212,8 +212,19 @@ def held_as(invoice: Invoice, push: Push | None, connection: Connection | None) 
         return push.remote
     found = remote_of(invoice, connection)
     if found is None and invoice.is_imported:
-        return max(invoice.remotes.all(), key=lambda row: row.pk, default=None)
+        return max(_remotes(invoice), key=lambda row: row.pk, default=None)
     return found
+
+
+def pushes_of(invoice: Invoice) -> Iterable[Push]:
+    """From what a list fetched with the invoice, where it did: fifty related managers cost as much as fifty rows."""
+    fetched: list[Push] | None = getattr(invoice, "fetched_pushes", None)
+    return invoice.pushes.all() if fetched is None else fetched
+
+
+def _remotes(invoice: Invoice) -> Iterable[RemoteInvoice]:
+    fetched: list[RemoteInvoice] | None = getattr(invoice, "fetched_remotes", None)
+    return invoice.remotes.all() if fetched is None else fetched
 
 
 def why_void(invoice: Invoice) -> Event | None:
@@ -264,8 +275,9 @@ def look_of(event: Event) -> tuple[str, str]:
 def latest_push(invoice: Invoice, connection: Connection | None) -> Push | None:
     """As `current_push`, from what a list of invoices has fetched already."""
     live = connection.pk if connection else None
-    pushes = sorted(invoice.pushes.all(), key=lambda push: (push.connection_id == live, push.requested_at))
-    return pushes[-1] if pushes else None
+    return max(
+        pushes_of(invoice), key=lambda push: (push.connection_id == live, push.requested_at, push.pk), default=None
+    )
 
 
 def current_push(invoice: Invoice, connection: Connection | None) -> Push | None:

@@ -131,6 +131,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "settings_ui.banner.trouble",
             ],
+            "builtins": ["invoices.icons"],
         },
     }
 ]

@@ -3,21 +3,27 @@
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import Group as Role
-from django.contrib.auth.models import Permission, User
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, Subquery, Value
-from django.db.models.functions import Concat
+from django.contrib.auth.models import User
+
+FOUND = """
+SELECT auth_user.*, array(
+    SELECT app_label || '.' || codename FROM auth_permission
+    JOIN django_content_type ON django_content_type.id = content_type_id
+    WHERE auth_permission.id IN (
+        SELECT permission_id FROM auth_user_user_permissions WHERE user_id = auth_user.id
+        UNION SELECT permission_id FROM auth_group_permissions JOIN auth_user_groups USING (group_id)
+            WHERE user_id = auth_user.id)
+) AS granted, (
+    SELECT name FROM auth_group JOIN auth_user_groups ON group_id = auth_group.id
+    WHERE user_id = auth_user.id ORDER BY auth_group.id LIMIT 1
+) AS role FROM auth_user WHERE id = %s"""
 
 
 class SignedIn(ModelBackend):
     """As Django's own, but that whoever a session names comes with `role` and `granted`, the names of permissions."""
 
     def get_user(self, user_id: int) -> User | None:
-        mine = Permission.objects.filter(Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))).order_by()
-        names = mine.values_list(Concat("content_type__app_label", Value("."), "codename"))
-        role = Role.objects.filter(user=OuterRef("pk")).order_by("pk").values("name")[:1]
-        found = User.objects.annotate(granted=ArraySubquery(names), role=Subquery(role)).filter(pk=user_id).first()
+        found = next(iter(User.objects.raw(FOUND, [user_id])), None)
         return found if found and self.user_can_authenticate(found) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:

@@ -16,7 +16,7 @@ from connectors.models import Connection
 from incrementors.models import Group, Number
 from invoices import listing
 from invoices.filtering import SORTS, asked_of
-from invoices.models import Client, Invoice, InvoiceLine, Push
+from invoices.models import Client, Invoice, InvoiceLine, Property, Push
 from invoices.services import request_push
 from tests.conftest import line
 from tests.invoices.conftest import NewPush, remote_of
@@ -393,3 +393,19 @@ def test_the_rows_that_move_are_asked_for_at_once_and_only_what_changed_comes(
 @pytest.mark.parametrize("seen", ["", "x", "1", "999999.WAITING.1", "9" * 40 + ".WAITING.1", "-1.WAITING.1"])
 def test_rows_that_are_not_there_have_not_changed(desk: Browser, seen: str) -> None:
     assert moving(desk, seen).status_code == 204
+
+
+def test_markup_in_any_text_of_a_row_is_shown_as_text(desk: Browser, new_push: NewPush, now: datetime) -> None:
+    push, markup = new_push("PARKED", parked_because="<b>reason & \"'", held_at=now), '<b id="x">&'
+    invoice = push.invoice
+    site = Property.objects.create(client=invoice.client, name=f"{markup}site")
+    Client.objects.filter(pk=invoice.client_id).update(name=f"{markup}client")
+    Invoice.objects.filter(pk=invoice.pk).update(
+        number=f"{markup}number", reference=f"{markup}ref", currency="<b>", site=site
+    )
+    remote_of(invoice, push.connection, now, number=f"{markup}theirs")
+    body = desk.get(LIST).content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    assert "<b" not in body and "&<" not in body
+    for text in ("number", "client", "site", "ref", "theirs"):
+        assert f"&lt;b id=&quot;x&quot;&gt;&amp;{text}" in body
+    assert "&lt;b&gt;reason &amp; &quot;&#x27;" in body
