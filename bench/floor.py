@@ -7,9 +7,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 from django.conf import settings
+from django.db import connection
 from psycopg2.extras import execute_values
 
-from bench.books import TODAY
+from bench.books import HERE, TODAY
 
 COUNT = "UPDATE bench_counter SET next = next + %s WHERE id = 1 RETURNING next"
 INVOICES = (
@@ -21,11 +22,17 @@ SEND = """INSERT INTO bench_outbox (invoice_id, state, due_at)
     SELECT id, 'READY', now() FROM invoices_invoice ORDER BY id DESC LIMIT %s"""
 
 
+def lay() -> None:
+    """Its tables, in the database that Django works in."""
+    with connection.cursor() as made:
+        made.execute((HERE / "floor.sql").read_text())
+
+
 @contextlib.contextmanager
 def cursor(name: str) -> Iterator[Any]:
     """Of a connection of its own to that database; each call of `create` is a transaction."""
     url = urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
-    with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as made:
+    with contextlib.closing(psycopg2.connect(url)) as own, own.cursor() as made:
         yield made
 
 

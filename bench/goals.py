@@ -53,6 +53,36 @@ GOALS = {
     goal.number: goal
     for goal in (
         Goal(
+            number="1",
+            words="calls to Sage Accounting for each invoice sent, tokens with them",
+            bound=Decimal("1.01"),
+            anchor="fyle-intacct-api 3.05, woocommerce-xero 6, UCRM 7",
+        ),
+        Goal(number="1b", words="the same to Sage Intacct, in batches", bound=Decimal("0.05")),
+        Goal(number="1c", words="what Sage Intacct meters for each invoice sent", bound=Decimal("1.02")),
+        Goal(number="1d", words="reads beside them, for each invoice sent", bound=Decimal("0.02")),
+        Goal(
+            number="2",
+            words="calls made of those allowed, where fewer are allowed than could be made",
+            bound=Decimal("0.95"),
+            is_least=True,
+            anchor="fyle-xero-api 0.07",
+        ),
+        Goal(number="2b", words="the same: in the busiest minute, wherever it begins", bound=Decimal(1)),
+        Goal(
+            number="3",
+            words="sending: rate, of what Sage's latency of 150 ms allows one by one",
+            bound=Decimal("0.92"),
+            is_least=True,
+            anchor="a bare Celery task 0.97",
+        ),
+        Goal(
+            number="4",
+            words="memory of a worker for each send at a time, of a pool's of eight processes",
+            bound=Decimal("0.2"),
+            anchor="sixteen threads without Reflow 0.11",
+        ),
+        Goal(
             number="5",
             words="one invoice created with its number and approved: rate, of the same rows in raw SQL",
             bound=Decimal("0.10"),
@@ -113,6 +143,21 @@ GOALS = {
             words="the click on Send for 10,000: time / INSERT SELECT into the outbox",
             bound=Decimal(4),
         ),
+        Goal(
+            number="12",
+            words="new invoices of a platform kept: rate, of COPY of the same rows",
+            bound=Decimal("0.45"),
+            is_least=True,
+            anchor="COPY into a table to merge from 0.56, a row at a time 0.017",
+        ),
+        Goal(
+            number="12b",
+            words="the same again, unchanged: rate, of COPY",
+            bound=Decimal("1.5"),
+            is_least=True,
+            anchor="2.7",
+        ),
+        Goal(number="12c", words="memory that more of them add, in MB", bound=Decimal(30)),
         Goal(
             number="13",
             words="the invoice list in Chromium, cold: largest contentful paint / Django admin's",

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bench import books, floor, rounds
-from bench.books import HERE, TODAY
+from bench.books import TODAY
 from bench.goals import Figure
 from incrementors.models import Number
 from invoices import bulk, bulk_services, drafts, services
@@ -125,7 +125,7 @@ def _figure(goal: str, what: str, found: dict[str, list[Fraction]], side: str, t
 def run(count: int) -> Iterator[Figure]:
     """On the disk as it is."""
     with books.copied(count) as name:
-        _lay_floor()
+        floor.lay()
         yield from _singles(name)
         yield from _many(name)
 
@@ -133,15 +133,10 @@ def run(count: int) -> Iterator[Figure]:
 def run_slowly(count: int) -> Iterator[Figure]:
     """With a millisecond more a flush."""
     with books.copied(count) as name:
-        _lay_floor()
+        floor.lay()
         found, failed = _rates(name, {"8 writers": (creating, WRITERS), "8 counters": (counting_raw, WRITERS)})
         yield _figure("7c", "create, 8 writers, slow flush", found, "8 writers", "8 counters")
         yield Figure(goal="7", what="slow flush: failures", samples=(Fraction(failed),))
-
-
-def _lay_floor() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute((HERE / "floor.sql").read_text())
 
 
 def _singles(name: str) -> Iterator[Figure]:
