@@ -20,7 +20,7 @@ test: ## set up, then all tests, those in a browser too
 
 prove: ## what waits too long for every day: absences proven in real time
 	@$(PYTHON) reflow/bootstrap.py --browser
-	@PROVE=1 THOROUGH=1 $(VENV) -m pytest -m prove --durations=10
+	@PROVE=1 THOROUGH=1 $(VENV) -m pytest -m prove -n 2 --durations=10
 
 chaos: ## all of it under fire (N=500 SEED=1 PLATFORM=intacct make chaos; RECOVERY=1: one fault at a time at real clocks)
 	@$(PYTHON) reflow/bootstrap.py
