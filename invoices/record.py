@@ -95,8 +95,10 @@ def sent(claimed: Claim, remote: RemoteInvoice, *, now: datetime) -> None:
         if push is None:
             log.warning("A late answer: %s exists; the look will find it.", remote.id, extra={"push": claimed.push.pk})
             PushAttempt.objects.filter(pk=claimed.attempt.pk).update(message=f"A late answer: {remote.id} was created.")
-            return
-        _link(push, claimed.attempt, remote, PushAttempt.Outcome.SENT, now)
+        elif _belongs_to_another(push, remote):  # a key that is sent again is answered with what it made once
+            _to_a_person(push, Push.Cause.DIFFERENT, f"Sage answered with {remote.id}, which is another one here.", now)
+        else:
+            _link(push, claimed.attempt, remote, PushAttempt.Outcome.SENT, now)
 
 
 def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice], *, now: datetime) -> None:
@@ -265,14 +267,12 @@ def _wait(push: Push, error: PlatformError) -> timedelta:
     if isinstance(error, TryLater) and error.after:
         return timedelta(seconds=error.after) / settings.CLOCK_DIVISOR
     tries = push.attempts.filter(generation=push.generation).count()
-    doublings: int = 2 ** min(max(tries - 1, 0), 10)
-    return min(FIRST_WAIT * doublings, LONGEST_WAIT)
+    return min(FIRST_WAIT * (1 << min(max(tries - 1, 0), 10)), LONGEST_WAIT)
 
 
 def number_is_taken(claimed: Claim, *, now: datetime) -> None:
     """A look found our number, but not our invoice: the conflict was over the number, and nothing was written."""
-    meaning = "Sage has this invoice number already."
-    problem = Problem(message=claimed.attempt.message, meaning=meaning, fix=Fix.NUMBER)
+    problem = Problem(message=claimed.attempt.message, meaning="Sage has this invoice number already.", fix=Fix.NUMBER)
     with transaction.atomic():
         push = _ours(claimed)
         if push is not None:

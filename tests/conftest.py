@@ -20,6 +20,7 @@ from connectors.models import Connection
 from connectors.options import Kind
 from connectors.services import catalogue, choose_account, map_tax_rates, set_sync_settings
 from invoices import services
+from invoices.icons import icon
 from invoices.models import Client, Invoice, Item, TaxRate
 from invoices.services import InvoiceDraft, LineDraft
 from tests.authorised import Authorised
@@ -79,8 +80,10 @@ def as_served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture
 def gathered(as_served: dict[str, Any]) -> Iterator[None]:
     """Static files as `make run` and the image serve them."""
+    icon.cache_clear()
     with override_settings(**as_served):
         yield
+    icon.cache_clear()
 
 
 @pytest.fixture

@@ -144,15 +144,15 @@ def test_eight_who_claim_at_once_never_hold_the_same_push(
 
 
 MANY = """
-INSERT INTO invoices_invoice (uuid, origin, status, number, number_prefix, client_id, issue_date, due_date, reference,
-    notes, currency, net, tax, total, outstanding, frozen, version, created_at, created_by_id, approved_at)
-SELECT gen_random_uuid(), origin, status, 'MANY-' || n + 1, '', client_id, issue_date, due_date, reference,
-    notes, currency, net, tax, total, outstanding, frozen, 1, created_at, created_by_id, approved_at
+INSERT INTO invoices_invoice (uuid, kind, origin, status, number, number_prefix, client_id, issue_date, due_date,
+    reference, notes, currency, net, tax, total, outstanding, frozen, version, created_at, created_by_id, approved_at)
+SELECT gen_random_uuid(), kind, origin, status, 'MANY-' || n + 1, '', client_id, issue_date, due_date,
+    reference, notes, currency, net, tax, total, outstanding, frozen, 1, created_at, created_by_id, approved_at
 FROM invoices_invoice, generate_series(1, {count}) AS n WHERE id = {invoice};
-INSERT INTO invoices_push (invoice_id, connection_id, state, cause, problems, generation, fence, due_at, requested_at,
-    requested_by_id)
-SELECT i.id, connection_id, p.state, cause, problems, generation, fence, due_at + i.id * interval '1 ms', requested_at,
-    requested_by_id
+INSERT INTO invoices_push (invoice_id, connection_id, state, cause, cause_key, problems, parked_because, generation,
+    fence, due_at, requested_at, requested_by_id)
+SELECT i.id, connection_id, p.state, cause, cause_key, problems, parked_because, generation,
+    fence, due_at + i.id * interval '1 ms', requested_at, requested_by_id
 FROM invoices_push AS p, invoices_invoice AS i WHERE p.id = {push} AND i.number LIKE 'MANY-%';
 ANALYZE invoices_push;
 """
