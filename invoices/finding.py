@@ -30,9 +30,7 @@ def find(among: QuerySet[Invoice], q: str) -> Found:
     every invoice. What is found is asked for the other words.
     """
     first, *others = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
-    for word in others:
-        among = among.filter(_says(word))
-    places = _with(among, first) if len(first) >= SHORTEST else _with_short(among, first)
+    places = [*_by_client(among, first, others), *_by_its_own(_all_say(among, others), first)]
     newest = [place.order_by(f"-{name}").values_list(name, flat=True)[: LIMIT + 1] for name, place in places]
     ids = sorted(set(newest[0].union(*newest[1:], all=True)), reverse=True)
     return Found(ids=ids[:LIMIT], more=len(ids) > LIMIT)
@@ -43,25 +41,43 @@ def _says_much(word: str) -> tuple[bool, bool, int]:
     return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word)
 
 
-def _with(among: QuerySet[Invoice], word: str) -> list[Place]:
-    """Each place the word may be in, with what names the invoice there."""
+def _by_client(among: QuerySet[Invoice], first: str, others: list[str]) -> list[Place]:
+    """Those whose client has the first word: it has the second too, or that is looked up among the invoice's own."""
+    clients, places = _clients(first), []
+    if not clients.exists():
+        return []
+    for place, word in enumerate(others):
+        of_them = among.filter(client__in=clients.values("pk"))
+        if len(word) < SHORTEST:
+            return [*places, ("pk", _all_say(of_them, others[place:]))]
+        places += _by_its_own(_all_say(of_them, others[place + 1 :]), word)
+        clients = clients & _clients(word)
+    return [*places, ("pk", among.filter(client__in=clients.values("pk")))]
+
+
+def _by_its_own(among: QuerySet[Invoice], word: str) -> list[Place]:
+    """Each place of the invoice itself the word may be in, with what names the invoice there.
+
+    A word of one or two letters is only looked for as the figure that a number ends with.
+    """
+    if len(word) < SHORTEST:
+        return [("pk", among.filter(uuid__in=holders_of(word, whole=True)))]
     ids = among.values("pk")
     numbers = Q(number__icontains=word) | Q(remote_id__iexact=word)
     lines = InvoiceLine.objects.order_by().filter(description__icontains=word, invoice__in=ids)
     return [
         ("pk", among.filter(uuid__in=holders_of(word))),
         ("pk", among.filter(reference__icontains=word)),
-        ("pk", among.filter(client__in=_clients(word))),
         ("invoice", RemoteInvoice.objects.filter(numbers, invoice__in=ids).distinct()),
         ("invoice", lines.distinct()),
         ("invoice", _brought(word).filter(invoice__in=ids)),
     ]
 
 
-def _with_short(among: QuerySet[Invoice], word: str) -> list[Place]:
-    """A word of one or two letters by itself is a client's, or the figure that a number ends with."""
-    whole = holders_of(word, whole=True)
-    return [("pk", among.filter(client__in=_clients(word))), ("pk", among.filter(uuid__in=whole))]
+def _all_say(among: QuerySet[Invoice], words: list[str]) -> QuerySet[Invoice]:
+    for word in words:
+        among = among.filter(_says(word))
+    return among
 
 
 def _says(word: str) -> Q:
@@ -81,5 +97,5 @@ def _brought(word: str) -> QuerySet[Any, Any]:
     return ImportedRow.objects.filter(kind=Import.Kind.INVOICES, key__icontains=word)
 
 
-def _clients(word: str) -> QuerySet[Any, Any]:
-    return Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word)).order_by().values("pk")
+def _clients(word: str) -> QuerySet[Client]:
+    return Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word)).order_by()
