@@ -186,7 +186,7 @@ LISTS: list[dict[str, str]] = [
 @pytest.mark.prove
 @pytest.mark.parametrize("asked", LISTS, ids="-".join)
 def test_a_page_of_a_very_long_list_is_little_work(full: Visitor, asked: dict[str, str]) -> None:
-    assert effort(lambda: full.get("/sales_invoices", **asked).raise_for_status()) < 3 * effort(sorting)
+    assert effort(lambda: full.get("/sales_invoices", **asked).raise_for_status()) < 6 * effort(sorting)
 
 
 @pytest.mark.prove
@@ -210,4 +210,4 @@ def test_a_page_of_a_very_long_query_is_little_work(full: Visitor, start: int) -
         return visitor.call("POST", "/services/core/query", json=query, headers=headers).json()
 
     assert ask()["ia::meta"]["totalCount"] == VERY_MANY
-    assert effort(ask) < 3 * effort(sorting)
+    assert effort(ask) < 6 * effort(sorting)
