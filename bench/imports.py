@@ -19,6 +19,7 @@ from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, Remot
 from connectors.models import Connection
 from connectors.services import set_sync_settings
 from invoices import intake
+from invoices.models import RemoteInvoice as RemoteRow
 
 ROUNDS = 3
 MANY = 10_000  # invoices of one round
@@ -32,8 +33,8 @@ def run(count: int) -> Iterator[Figure]:
     """Goal 12: new ones, the same again, and the memory that the later rounds add."""
     with books.copied(count) as name, floor.cursor(name) as on:
         floor.lay()
+        set_sync_settings(Connection.objects.get(), {**Connection.objects.get().sync_settings, "direction": "BOTH"})
         connection = Connection.objects.get()
-        set_sync_settings(connection, {**connection.sync_settings, "direction": "BOTH"})
         new, same, grown = [], [], []
         for part in range(ROUNDS + 1):
             pages = [[_booked(n) for n in range(first, first + PAGE)] for first in _firsts(part)]
@@ -43,6 +44,9 @@ def run(count: int) -> Iterator[Figure]:
                 new.append(Fraction(copied, took[0]))
                 same.append(Fraction(copied, took[1]))
             grown.append(_resident())
+            brought = RemoteRow.objects.filter(remote_id__startswith="bench-").count()
+            if brought != (part + 1) * MANY:
+                raise AssertionError(f"{brought} of {(part + 1) * MANY} came in.")
         paces = [f"{rounds.decimal(Fraction(MANY * 10**9, each), 0)} a second" for each in (*took, copied)]
     yield Figure(goal="12", what=f"{MANY:,} new", samples=tuple(new), plain=f"{paces[0]}; COPY {paces[2]}")
     yield Figure(goal="12b", what=f"{MANY:,} unchanged", samples=tuple(same), plain=paces[1])

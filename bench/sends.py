@@ -188,7 +188,22 @@ def _memory(made: Office) -> Figure:
 def _worker(made: Office, pool: str, size: int) -> Fraction:
     """Bytes for each of so many."""
     name = f"{pool}-{size}"
-    celery = ("-m", "celery", "--quiet", "-A", "reflow", "worker", "-P", pool, "-c", str(size), "-n", f"{name}@%h")
+    celery = (
+        "-m",
+        "celery",
+        "--quiet",
+        "-A",
+        "reflow",
+        "worker",
+        "-P",
+        pool,
+        "-c",
+        str(size),
+        "-n",
+        f"{name}@%h",
+        "-l",
+        "INFO",
+    )
     program = Program(name=name, command=[sys.executable, *celery], env=made.stack.environment, directory=BASE_DIR)
     child = made.stack.processes.start(program)
     made.stack.processes.wait(child, lambda: " ready." in child.log.read_text())
