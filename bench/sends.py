@@ -179,7 +179,7 @@ def _memory(made: Office) -> Figure:
     threads, four, processes = (
         _worker(made, *size) for size in (("threads", THREADS), ("threads", OURS), ("prefork", PROCESSES))
     )
-    each, ours, other = (f"{one / 2**20:.0f} MB" for one in (threads, four, processes))
+    each, ours, other = (f"{int(one) >> 20} MB" for one in (threads, four, processes))
     plain = f"{each} of {other}; {ours} with {OURS} threads, as it comes"
     what = f"{THREADS} threads, {PROCESSES} processes"
     return Figure(goal="4", what=what, samples=(threads / processes,), plain=plain)
