@@ -43,7 +43,7 @@ def _says_much(word: str) -> tuple[bool, bool, int]:
 
 def _by_client(among: QuerySet[Invoice], first: str, others: list[str]) -> list[Place]:
     """Those whose client has the first word: it has the second too, or that is looked up among the invoice's own."""
-    clients, places = _clients(first), []
+    clients, places = _clients(first), list[Place]()
     if not clients.exists():
         return []
     for place, word in enumerate(others):
