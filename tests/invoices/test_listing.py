@@ -340,7 +340,7 @@ def test_the_page_asks_the_database_as_often_for_fifty_as_for_one(
         Push.objects.filter(pk=push.pk).update(state="SENT", sent_at=now, remote=remote_of(one, wired, now))
     Invoice.objects.update(status="SENT")
     desk.get(LIST)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         # session, person with role and permissions, connection (2), company, columns, totals, open pushes, a send under
         # way; the search; invoices, their pushes, and what books hold of them
         text = desk.get(LIST + query).text
