@@ -27,7 +27,7 @@ def find(among: QuerySet[Invoice], q: str) -> Found:
 
     The word that says most is looked up, place by place: each has an index of its own, and gives its newest, so that
     Postgres can stop early where a word is everywhere. One condition over all places it could only answer by reading
-    every invoice. What is found is asked for the other words.
+    every invoice. What is found is asked for the other words; those of a client's name are looked up together.
     """
     first, *others = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
     places = [*_by_client(among, first, others), *_by_its_own(_all_say(among, others), first)]

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Upper
 
 from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, RemoteStatus
@@ -84,12 +84,12 @@ ROW_FIELDS = [
 
 def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime, kind: str = INVOICE) -> Brought:
     """A page of changes of one kind: what is linked follows, what is not is imported where the connection says so."""
-    options, kept = connection.options, Kept(now)
+    options, kept, strangers = connection.options, Kept(now), list[BookedInvoice]()
     page = list({booked.document_id or booked.invoice.id: booked for booked in page}.values())  # the latest of each
     under_way = _under_way(connection, page)  # asked first: a push that ends between the two is then a row we know
     known = _known(connection, page)
     sent = _sent_accounts(row for row in known.values() if not row.invoice.is_imported)
-    strangers = []
+    prefetch_related_objects([row.invoice for row in known.values() if row.invoice.is_imported], "lines")
     for booked in page:
         row = known.get(booked.invoice.id) or known.get(("document", booked.document_id))
         if row is not None:
@@ -111,7 +111,7 @@ def _is_to_come(booked: BookedInvoice, under_way: set[str]) -> bool:
 
 def _known(connection: Connection, page: Sequence[BookedInvoice]) -> dict[object, Row]:
     """The rows of what this page tells of, by token and by document."""
-    rows = Row.objects.filter(connection=connection).select_related("invoice").prefetch_related("invoice__lines")
+    rows = Row.objects.filter(connection=connection).select_related("invoice")
     documents = [booked.document_id for booked in page if booked.document_id]
     known: dict[object, Row] = {("document", row.document_id): row for row in rows.filter(document_id__in=documents)}
     return known | {row.remote_id: row for row in rows.filter(remote_id__in=[one.invoice.id for one in page])}

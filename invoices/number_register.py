@@ -24,7 +24,6 @@ MANY = 100_000  # the same, in a file
 ALL = 10**9
 Key = tuple[str, str, int]  # prefix, suffix, value
 START: Key = ("", "", 0)
-NOWHERE: Key = ("\U0010ffff", "", 0)  # after all of them
 KINDS = {
     # what it is called, its tone and icon
     "DISCARDED": ("Discarded", "neutral", "slash-circle"),
@@ -55,11 +54,13 @@ FIRST = """
     SELECT prefix, suffix, value FROM (
         SELECT * FROM incrementors_number WHERE given_at >= %(since)s AND given_at < %(until)s OFFSET 0
     ) AS lately WHERE group_id = %(group)s ORDER BY prefix, suffix, value LIMIT 1"""
-LAST = FIRST.replace("prefix, suffix, value LIMIT", "prefix DESC, suffix DESC, value DESC LIMIT")
 BEFORE = """
     SELECT prefix, suffix, value FROM incrementors_number
     WHERE group_id = %(group)s AND (prefix, suffix, value) < %(first)s
     ORDER BY prefix DESC, suffix DESC, value DESC LIMIT 1"""
+FURTHER = """
+    SELECT 1 FROM incrementors_number WHERE group_id = %(group)s AND (prefix, suffix, value) > %(end)s
+    AND given_at >= %(since)s AND given_at < %(until)s LIMIT 1"""
 COUNTED = """
     SELECT count(*), count(*) FILTER (WHERE outcome = 'GIVEN'), sum(passed) FROM (
         SELECT outcome, value - 1 - lag(value) OVER (PARTITION BY prefix, suffix ORDER BY value) AS passed
@@ -129,28 +130,24 @@ def page(
     given: dict[str, Any] = {"group": group, "looked": looked + 1}
     given["since"] = make_aware(datetime.combine(since or date(1970, 1, 1), time()))
     given["until"] = end_of(until or date(9000, 1, 1))
-    last = START
-    if since or until:
-        begin, last = _between(given)
-        after = max(after, begin)
+    if (since or until) and after == START:
+        after = _before_first(given)
     given["after"] = after
     rows = [one for row in _ask(NOT_IN_USE, given) for one in _split(row, after)]
     end: Any = next(iter(_ask(END, given)), None)
     is_full = len(rows) > size
     if is_full:
         rows, end = rows[:size], rows[size - 1].key
-    elif last != START and end and end >= last:
+    elif end and (since or until) and not _ask(FURTHER, given | {"end": end}):
         end = None
     return Page(gaps=list(_explained(group, rows)), after=end, is_full=is_full)
 
 
-def _between(given: dict[str, Any]) -> tuple[Key, Key]:
-    """The key before the first number that was given between two days, and that of the last; NOWHERE for none."""
-    first = next(iter(_ask(FIRST, given)), None)
-    if first is None:
-        return NOWHERE, NOWHERE
-    before, last = next(iter(_ask(BEFORE, given | {"first": first})), START), _ask(LAST, given)[0]
-    return (before[0], before[1], before[2]), (last[0], last[1], last[2])
+def _before_first(given: dict[str, Any]) -> Key:
+    """The key before the first number that was given between two days."""
+    first = next(iter(_ask(FIRST, given)), START)
+    before: Any = next(iter(_ask(BEFORE, given | {"first": first})), START)
+    return before[0], before[1], before[2]
 
 
 def pages(group: str, *, since: date | None = None, until: date | None = None) -> Iterator[Gap]:
@@ -181,9 +178,12 @@ def _ask(query: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def _split(row: tuple[Any, ...], after: Key) -> Iterator[_Found]:
-    """The numbers that are not there before the row's own, as one; and its own, where nobody uses it."""
+    """The numbers that are not there before the row's own, as one; and its own, where nobody uses it.
+
+    Keys are never put in order here, as Postgres orders texts by its collation: only the row of `after` is not wanted.
+    """
     prefix, suffix, value, text, outcome, reason, holder, given_at, before, status = row
-    if before is not None and value > before + 1 and (prefix, suffix, before + 1) > after:
+    if before is not None and value > before + 1:
         yield _Found(
             key=(prefix, suffix, before + 1),
             text=text,
@@ -194,8 +194,8 @@ def _split(row: tuple[Any, ...], after: Key) -> Iterator[_Found]:
             count=value - before - 1,
         )
     kind = outcome if outcome != Number.Outcome.GIVEN else {None: "UNKNOWN", Invoice.Status.VOID: "VOID"}.get(status)
-    if kind and (prefix, suffix, value) > after:
-        key = (prefix, suffix, value)
+    key = (prefix, suffix, value)
+    if kind and key != after:
         yield _Found(key=key, text=text, kind=kind, reason=reason, holder=holder, given_at=given_at)
 
 

@@ -68,7 +68,7 @@ def number_list(request: HttpRequest) -> HttpResponse:
     context = {
         "group": group,
         "page": page,
-        "begins_after": before,
+        "before": before,
         "next": "" if goes_on else following,
         "look_on": f"{following}&shown={shown}" if goes_on else "",
     }

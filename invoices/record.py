@@ -96,6 +96,7 @@ def sent(claimed: Claim, remote: RemoteInvoice, *, now: datetime) -> None:
             log.warning("A late answer: %s exists; the look will find it.", remote.id, extra={"push": claimed.push.pk})
             PushAttempt.objects.filter(pk=claimed.attempt.pk).update(message=f"A late answer: {remote.id} was created.")
         elif _belongs_to_another(push, remote):  # a key that is sent again is answered with what it made once
+            claimed.attempt.save()
             _to_a_person(push, Push.Cause.DIFFERENT, f"Sage answered with {remote.id}, which is another one here.", now)
         else:
             _link(push, claimed.attempt, remote, PushAttempt.Outcome.SENT, now)
@@ -104,8 +105,7 @@ def sent(claimed: Claim, remote: RemoteInvoice, *, now: datetime) -> None:
 def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice], *, now: datetime) -> None:
     """A look found it: linked when there is one and it is the same, else a person decides."""
     with transaction.atomic():
-        push = _ours(claimed)
-        if push is None:
+        if (push := _ours(claimed)) is None:
             return
         remote, what = remotes[0], push.invoice.noun
         if len(remotes) > 1:
@@ -266,8 +266,8 @@ def _later(push: Push, attempt: PushAttempt, error: PlatformError, now: datetime
 def _wait(push: Push, error: PlatformError) -> timedelta:
     if isinstance(error, TryLater) and error.after:
         return timedelta(seconds=error.after) / settings.CLOCK_DIVISOR
-    tries = push.attempts.filter(generation=push.generation).count()
-    return min(FIRST_WAIT * (1 << min(max(tries - 1, 0), 10)), LONGEST_WAIT)
+    again = max(push.attempts.filter(generation=push.generation).count() - 1, 0)
+    return min(FIRST_WAIT * (1 << min(again, 10)), LONGEST_WAIT)
 
 
 def number_is_taken(claimed: Claim, *, now: datetime) -> None:

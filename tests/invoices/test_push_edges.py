@@ -287,6 +287,23 @@ def test_a_token_that_is_another_invoices_already_ends_with_a_person(
         "text", flat=True
     )
     assert worker.sweep(now=now + timedelta(days=1)) == []
+    assert push.attempts.get().outcome == PushAttempt.Outcome.OPEN
+
+
+def test_what_was_answered_with_anothers_token_is_kept(
+    push: Push, books: Books, new_invoice: Callable[..., Invoice], wired: Connection, now: datetime
+) -> None:
+    remote_of(new_invoice(), wired, now, remote_id="token-1")
+    mine = claimed(push)
+    ((_, sent),) = record.intend(
+        [(mine, worker._document(mine, books))],  # type: ignore[arg-type]
+        lease_until=push.due_at + timedelta(seconds=9),
+        now=push.due_at,
+    )
+    mine.attempt.http_status, mine.attempt.answer = 201, "what Sage said"
+    record.sent(mine, theirs(sent), now=push.due_at)
+    kept = push.attempts.get()
+    assert (kept.http_status, kept.answer) == (201, "what Sage said")
 
 
 def test_a_refusal_of_the_old_authorisation_does_not_pause_a_new_one(
