@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from connectors.models import Connection
-from invoices import mailing, reminding, services
+from invoices import mailing, number_register, reminding, services
 from invoices import push as worker
 from invoices.models import Client, Company, Invoice, InvoiceMail, ReminderSettings
 from tests.books import Sandbox
@@ -143,3 +143,29 @@ def test_the_number_register_warns_and_explains(
     page.get_by_label("to", exact=True).fill("2001-12-31")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("No number is missing")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.prove)])
+def test_the_number_register_looks_on_where_few_are_missing(
+    new_page: NewPage, admin: User, client_of_ours: Client, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(number_register, "LOOKED", 2)
+    made = [services.create_invoice(draft=draft_for(client_of_ours), actor=admin, now=timezone.now()) for _ in range(7)]
+    for one in (made[3], made[6]):
+        services.discard(invoice_id=one.pk, reason="Raised twice.", actor=admin, now=timezone.now())
+    page = new_page(width=width, height=844)
+    sign_in(page, admin)
+    page.goto("/numbers/")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("INV-00004")
+    expect(rows.nth(1)).to_contain_text("INV-00007")
+    assert not page.evaluate(SIDEWAYS)
+    page.locator("input[name=since]").fill("2001-01-01")
+    page.get_by_role("button", name="Show").click()
+    expect(rows).to_have_count(2)
+    services.discard(invoice_id=made[0].pk, reason="Raised twice.", actor=admin, now=timezone.now())
+    page.route("**/numbers/?*shown=*", lambda route: None)  # it stays while it looks on
+    page.reload()
+    expect(page.locator("#looking")).to_contain_text("Looking on")
+    page.unroute_all()
