@@ -7,8 +7,8 @@ import sys
 
 from bench import machine
 
-PARTS = ("pages", "admin", "browser", "numbers", "flush", "imports", "sends")
-LONG = ("sends",)  # not in a quick run
+PARTS = ("pages", "admin", "browser", "numbers", "flush", "imports", "peers", "sends")
+LONG = ("peers", "sends")  # not in a quick run
 MIDDLING, LARGE = 100_000, 1_000_000
 
 
@@ -38,7 +38,7 @@ def _missed(part: str, *, quick: bool) -> bool:
 
     django.setup()
     call_command("collectstatic", interactive=False, verbosity=0)
-    from bench import admin, books, browser, imports, numbers, pages, report, sends
+    from bench import admin, books, browser, imports, numbers, pages, peers, report, sends
 
     timezone.now = lambda: books.NOW
     measured = {
@@ -48,6 +48,7 @@ def _missed(part: str, *, quick: bool) -> bool:
         "numbers": lambda: numbers.run(MIDDLING),
         "flush": lambda: numbers.run_slowly(MIDDLING),
         "imports": lambda: imports.run(MIDDLING),
+        "peers": lambda: peers.run(MIDDLING),
         "sends": sends.run,
     }
     figures = []

@@ -73,7 +73,7 @@ def copied(count: int) -> Iterator[str]:
     """A copy that may be written to, and is the live database by its own word; gone afterwards."""
     name, copy = opened(count), f"bench_copy_{count}"
     _connected(name).close()
-    _of_server(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)", f"CREATE DATABASE {copy} TEMPLATE {name}")
+    renew(copy, of=name)
     from connectors.epoch import IDENTITY
 
     try:
@@ -104,6 +104,17 @@ def drop(names: Iterable[str]) -> None:
     _of_server(*(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in names))
 
 
+def renew(name: str, *, of: str = "template1") -> None:
+    """An empty database, or a copy of another, instead of what may be there by that name."""
+    drop([name])
+    _of_server(f"CREATE DATABASE {name} TEMPLATE {of}")
+
+
+def rename(name: str, to: str) -> None:
+    """Once it is whole."""
+    _of_server(f"ALTER DATABASE {name} RENAME TO {to}")
+
+
 def _of_server(*statements: str) -> None:
     with _connected("postgres").cursor() as cursor:
         for statement in statements:
@@ -121,12 +132,12 @@ def _build(count: int, name: str) -> None:
     say(f"Building {count:,} invoices, once ...")
     _of_server("ALTER SYSTEM SET max_wal_size = '8GB'", "SELECT pg_reload_conf()")
     empty = _empty()
-    _of_server(f"DROP DATABASE IF EXISTS {fresh} WITH (FORCE)", f"CREATE DATABASE {fresh} TEMPLATE {empty}")
+    renew(fresh, of=empty)
     use(fresh)
     _fill(count)
     _connected(fresh).close()
     _connected.cache_clear()
-    _of_server(f"ALTER DATABASE {fresh} RENAME TO {name}")
+    rename(fresh, name)
     say(f"  {count:,} invoices in {time.monotonic() - began:.0f} s")
 
 
@@ -134,11 +145,11 @@ def _empty() -> str:
     """The name of a database with the schema alone, which the others begin as."""
     name = f"bench_empty_{fingerprint()}"
     if name not in there():
-        _of_server("DROP DATABASE IF EXISTS bench_fresh WITH (FORCE)", "CREATE DATABASE bench_fresh")
+        renew("bench_fresh")
         use("bench_fresh")
         call_command("migrate", verbosity=0)
         _connected("bench_fresh").close()
-        _of_server(f"ALTER DATABASE bench_fresh RENAME TO {name}")
+        rename("bench_fresh", name)
     return name
 
 

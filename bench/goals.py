@@ -89,6 +89,20 @@ GOALS = {
             is_least=True,
             anchor="a bare Django model 0.14",
         ),
+        *(
+            Goal(
+                number=number,
+                words=f"the same: time of {peer} / ours, both at 100,000",
+                bound=Decimal(bound),
+                anchor=f"a bare Django model {anchor}",
+                is_least=True,
+            )
+            for number, peer, bound, anchor in (
+                ("5t", "Tryton", 40, 88),
+                ("5l", "django-ledger", 5, 11),
+                ("5p", "pretix", 8, 17),
+            )
+        ),
         Goal(
             number="6",
             words="invoices created in bulk with their numbers: rate, of raw inserts of 100 a transaction",
@@ -137,6 +151,18 @@ GOALS = {
             words="the invoice list: time / Django admin's, both at 100,000",
             bound=Decimal("0.35"),
             anchor="a bare Django page 0.15",
+        ),
+        Goal(
+            number="10t",
+            words="the invoice list: time / Tryton's search_read of its own list's fields",
+            bound=Decimal("0.6"),
+            anchor="a bare Django page 0.23",
+        ),
+        Goal(
+            number="10l",
+            words="the invoice list: time / django-ledger's, which shows 20 rows",
+            bound=Decimal("0.06"),
+            anchor="a bare Django page 0.03",
         ),
         Goal(
             number="11",

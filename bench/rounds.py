@@ -1,6 +1,7 @@
 """Sides measured in turn, a little of each at a time, so that a ratio never compares two different moments."""
 
 import gc
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from statistics import median
 
 ROUNDS = 3
 TIMES = 9  # that each side runs in a round
+HURRIED = 2  # the same in a quick run
 WARM = 2
 Run = Callable[[], object]
 
@@ -28,8 +30,9 @@ class Rounds:
         return decimal(Fraction(median(self.took[side])) / 10**6)
 
 
-def measure(sides: Mapping[str, Run], *, rounds: int = ROUNDS, times: int = TIMES) -> Rounds:
+def measure(sides: Mapping[str, Run], *, rounds: int = ROUNDS, times: int = 0) -> Rounds:
     """Runs the sides by turns: one run of each, and again; what they do before the first round does not count."""
+    times = times or (HURRIED if os.environ.get("QUICK") else TIMES)
     for run in sides.values():
         for _ in range(WARM):
             run()
