@@ -14,7 +14,12 @@ from incrementors.patterns import MAX_LENGTH, Pattern
 
 OWN_GROUPS = (Group.INVOICES, Group.CREDIT_NOTES)
 COUNT = "UPDATE incrementors_group SET next_value = next_value + %s WHERE key = %s RETURNING *"
+USE = """
+    UPDATE incrementors_number SET outcome = 'GIVEN', reason = '' WHERE id IN (
+        SELECT min(id) FROM incrementors_number WHERE holder = ANY(%s) AND outcome = 'DISCARDED' GROUP BY holder)
+    RETURNING *"""
 FARTHEST = 100_000  # numbers that a group can have given since a backup
+AT_ONCE = 250  # numbers kept in one transaction: whoever takes one beside waits no longer than for these
 
 
 class NumberRefused(Exception):
@@ -44,11 +49,17 @@ def take_number(
 
 
 def take_numbers(
-    *, key: str, holders: Sequence[UUID], now: datetime, known_elsewhere: Callable[[Sequence[str]], set[str]]
+    *,
+    key: str,
+    holders: Sequence[UUID],
+    now: datetime,
+    known_elsewhere: Callable[[Sequence[str]], set[str]],
+    kept: str = "",
 ) -> list[Number]:
     """Gives each holder a number, in order, as `take_number` would, but all in a few queries; call it last.
 
-    `known_elsewhere` tells which of some texts, in upper case, a platform has given. Raises NumberRefused.
+    `known_elsewhere` tells which of some texts, in upper case, a platform has given; `kept` is for `keep_numbers`.
+    Raises NumberRefused.
     """
     hold_numbers(key)
     given: list[Number] = []
@@ -61,9 +72,39 @@ def take_numbers(
                 number.outcome, number.reason = Number.Outcome.SKIPPED, "The text was already taken."
             else:
                 number.holder = holders[len(given)]
+                if kept:
+                    number.outcome, number.reason = Number.Outcome.DISCARDED, kept
                 given.append(number)
         Number.objects.bulk_create(counted)
     return given
+
+
+def keep_numbers(
+    *,
+    key: str,
+    holders: Sequence[UUID],
+    reason: str,
+    now: datetime,
+    known_elsewhere: Callable[[Sequence[str]], set[str]],
+) -> None:
+    """Takes a number for each holder before it is there, a few in a transaction of their own, so that nobody waits long.
+
+    Until `use_kept` each counts as discarded for this reason: whatever happens in between, it is accounted for. Who has
+    one kept already keeps it. Raises NumberRefused.
+    """
+    there = Number.objects.filter(holder__in=holders, outcome=Number.Outcome.DISCARDED)
+    kept = set(there.values_list("holder", flat=True))
+    missing = [holder for holder in holders if holder not in kept]
+    for start in range(0, len(missing), AT_ONCE):
+        few = missing[start : start + AT_ONCE]
+        with transaction.atomic():
+            take_numbers(key=key, holders=few, now=now, known_elsewhere=known_elsewhere, kept=reason)
+
+
+def use_kept(*, holders: Sequence[UUID]) -> list[Number]:
+    """The numbers kept for these, in their order and in use from here on: in the transaction that makes the holders."""
+    numbers = {number.holder: number for number in Number.objects.raw(USE, [list(holders)])}
+    return [numbers[holder] for holder in holders]
 
 
 def _count(key: str, count: int, now: datetime) -> list[Number]:

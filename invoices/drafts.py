@@ -14,7 +14,8 @@ from django.db.models.functions import Upper
 from connectors import epoch
 from connectors.interface import Fix
 from incrementors.models import Group
-from incrementors.services import NumberRefused, discard_numbers, take_number, take_numbers
+from incrementors.services import NumberRefused, discard_numbers, take_number, take_numbers, use_kept
+from incrementors.services import keep_numbers as keep
 from invoices import scratches
 from invoices.models import (
     Client,
@@ -111,23 +112,35 @@ def group_of(invoice: Invoice) -> str:
     return Group.CREDIT_NOTES if invoice.is_credit_note else Group.INVOICES
 
 
+def keep_numbers(*, holders: Sequence[UUID], reason: str, now: datetime) -> None:
+    """Numbers for invoices to come, as `incrementors.services.keep_numbers`. Raises NumberRefused."""
+    _must_be_live()
+    keep(key=Group.INVOICES, holders=holders, reason=reason, now=now, known_elsewhere=platform_numbers)
+
+
 def create_invoices(
-    *, drafts: Sequence[InvoiceDraft], notes: Sequence[str], actor: User, now: datetime
+    *, drafts: Sequence[InvoiceDraft], notes: Sequence[str], actor: User, now: datetime, kept: Sequence[UUID] = ()
 ) -> list[Invoice]:
     """Many new drafts, each with its number in their order and a note of where it comes from, in a few queries.
 
+    `kept` are the ids of the invoices where their numbers were kept by `keep_numbers`: then nobody waits for this one.
     Call it inside a transaction, and last in it. Raises NumberRefused.
     """
     _must_be_live()
     currency, keys = Company.ours().currency, _keys(len(drafts))
     invoices = [Invoice(pk=key, created_by=actor, created_at=now, currency=currency) for key in keys]
+    for invoice, holder in zip(invoices, kept, strict=False):
+        invoice.uuid = holder
     lines = [line for invoice, draft in zip(invoices, drafts, strict=True) for line in _put(invoice, draft)]
     InvoiceLine.objects.bulk_create(lines, batch_size=CHUNK)
     Event.objects.bulk_create(
         [_event(invoice, text, actor, now) for invoice, text in zip(invoices, notes, strict=True)], batch_size=CHUNK
     )
     holders = [invoice.uuid for invoice in invoices]
-    given = take_numbers(key=Group.INVOICES, holders=holders, now=now, known_elsewhere=platform_numbers)
+    if kept:
+        given = use_kept(holders=holders)
+    else:
+        given = take_numbers(key=Group.INVOICES, holders=holders, now=now, known_elsewhere=platform_numbers)
     for invoice, number in zip(invoices, given, strict=True):
         invoice.number, invoice.number_prefix = number.text, number.prefix
     return Invoice.objects.bulk_create(invoices, batch_size=CHUNK)

@@ -14,7 +14,16 @@ from django.test.utils import CaptureQueriesContext
 
 from incrementors.models import Group, GroupChange, Number
 from incrementors.patterns import Pattern
-from incrementors.services import NumberRefused, change_group, discard_number, first_safe_value, skip_past, take_number
+from incrementors.services import (
+    NumberRefused,
+    change_group,
+    discard_number,
+    first_safe_value,
+    keep_numbers,
+    skip_past,
+    take_number,
+    use_kept,
+)
 from invoices.models import Client, RemoteInvoice
 from invoices.services import create_invoice
 from tests.conftest import draft_for
@@ -304,3 +313,15 @@ def test_after_a_restore_a_group_counts_on_behind_what_was_given_and_follows_no_
     assert skip_past(given, key=Group.INVOICES, reason="Again.", now=now) == 0, (
         "asked twice it passes over nothing more"
     )
+
+
+def test_numbers_kept_ahead_are_discarded_until_they_are_used(now: datetime) -> None:
+    taken(now, "INV-00002", group="INVOICES")
+    holders = [uuid.uuid4() for _ in range(3)]
+    for asked in (holders[:2], holders):  # what is kept stays kept
+        keep_numbers(key=INVOICES, holders=asked, reason="Kept.", now=now, known_elsewhere=lambda texts: set())
+    kept = dict(Number.objects.filter(outcome="DISCARDED", reason="Kept.").values_list("text", "holder"))
+    assert kept == dict(zip(["INV-00001", "INV-00003", "INV-00004"], holders, strict=True))
+    assert take(now).text == "INV-00005"
+    assert [number.text for number in use_kept(holders=holders[::-1])] == ["INV-00004", "INV-00003", "INV-00001"]
+    assert set(Number.objects.filter(holder__in=holders).values_list("outcome", "reason")) == {("GIVEN", "")}
