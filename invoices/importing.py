@@ -20,12 +20,13 @@ from django.utils.formats import date_format
 from incrementors.services import NumberRefused
 from invoices import csv_reading, import_columns
 from invoices.csv_reading import Table, Unreadable
-from invoices.drafts import CHUNK, InvoiceDraft, create_invoices, keep_numbers
+from invoices.drafts import InvoiceDraft, create_invoices, keep_numbers
 from invoices.import_invoices import check_invoices
 from invoices.import_registers import check_clients, check_items
 from invoices.import_rows import Findings, New, Said, Sheet
 from invoices.models import Client, Import, ImportedRow, Item
 from invoices.models.importing import MOST_ROWS
+from invoices.writing import CHUNK
 
 log = logging.getLogger(__name__)
 LEASE, WRITING = timedelta(minutes=1), timedelta(minutes=5)

@@ -1,5 +1,6 @@
 """Numbers given, skipped and let go; groups that change how they count."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -116,13 +117,19 @@ def test_the_number_is_taken_last_so_that_the_group_is_locked_for_a_moment_only(
 ) -> None:
     with CaptureQueriesContext(database) as seen:
         create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
-    statements = [query["sql"] for query in seen if query["sql"].startswith(("INSERT", "UPDATE"))]
-    lock = next(n for n, sql in enumerate(statements) if "incrementors_group" in sql)
-    assert [sql.replace('"', "").split()[1 if sql.startswith("UPDATE") else 2] for sql in statements[lock:]] == [
-        "incrementors_group",
-        "incrementors_number",
-        "invoices_invoice",
+    writing = [query["sql"].replace('"', "") for query in seen if "INSERT" in query["sql"] or "UPDATE" in query["sql"]]
+    lock = next(n for n, sql in enumerate(writing) if "UPDATE incrementors_group" in sql)
+    assert [re.findall("INSERT INTO ([a-z_]+)", sql) for sql in writing[lock:]] == [
+        ["incrementors_number"],
+        ["invoices_invoice"],
     ]
+
+
+@pytest.mark.parametrize("value", [1, 99_999, 100_000, 123_456_789])
+def test_postgres_writes_a_number_as_the_pattern_does(now: datetime, value: int) -> None:
+    for pattern in (INV5, Pattern(prefix="2026/", suffix="/A", digits=1), Pattern(prefix="", suffix="%", digits=12)):
+        Group.objects.update(prefix=pattern.prefix, suffix=pattern.suffix, digits=pattern.digits, next_value=value)
+        assert take(now).text == pattern.text(value)
 
 
 def test_a_discarded_number_stays_taken_with_its_reason(now: datetime) -> None:
