@@ -69,7 +69,7 @@ def ask_for_approval(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
 
 def _approve(invoice: Invoice, actor: User, now: datetime) -> None:
     queueing.approve(invoice, approver(actor), actor, now)
-    invoice.save(update_fields=queueing.OF_AN_APPROVAL)
+    queueing.save_approved([invoice])
     note(invoice, queueing.APPROVED, actor, now)
 
 
