@@ -235,7 +235,7 @@ def _brought(actor: User) -> Import:
     for n in range(MANY):
         for line in draft.lines:
             code = line.item.code if line.item else ""
-            rows.append(f"F-{n},{draft.client.reference},{TODAY},{TODAY},{code},{line.description},2,,")
+            rows.append(f"F-{n},{draft.client.reference},{TODAY},{TODAY},{code},,2,,")
     content, now = "\n".join(rows).encode(), timezone.now()
     job = import_services.upload(kind="INVOICES", name="old.csv", content=content, actor=actor, now=now)
     importing.work(job.pk)

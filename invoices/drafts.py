@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models.functions import Upper
 
 from connectors import epoch
@@ -32,7 +32,8 @@ from invoices.totals import Sums, invoice_sums, line_sums
 from invoices.writing import insert
 
 CURRENCY = "(SELECT currency FROM invoices_company WHERE id = 1)"
-KEYS = "ARRAY(SELECT nextval(pg_get_serial_sequence('invoices_invoice', 'id')) FROM generate_series(1, {}))"
+KEYS = "ARRAY(SELECT nextval('invoices_invoice_id_seq') FROM generate_series(1, {}))"
+GIVEN_THERE = "SELECT EXISTS (SELECT FROM invoices_remoteinvoice WHERE upper(number) = upper(%s))"
 HEAD = (
     *("id", "uuid", "kind", "origin", "number", "number_prefix", "status", "client_id", "site_id"),
     *("issue_date", "due_date", "reference", "notes", "currency", "net", "tax", "total", "outstanding"),
@@ -171,7 +172,9 @@ def _must_be_live(*, held: bool) -> None:
 
 
 def is_a_platform_number(text: str) -> bool:
-    return RemoteInvoice.objects.filter(number__iexact=text).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(GIVEN_THERE, [text])
+        return bool(cursor.fetchone() == (True,))
 
 
 def platform_numbers(texts: Collection[str]) -> set[str]:

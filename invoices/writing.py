@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import JSONField, Model
 
 CHUNK = 1000  # rows of one statement
 
@@ -15,21 +15,28 @@ def insert(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[A
     """Each row gives the values of these columns, which nobody but Postgres looks at: they were checked or counted."""
     with connection.cursor() as cursor:
         for start in range(0, len(rows), CHUNK):
-            cursor.execute(_inserting(model, names), _columns(rows[start : start + CHUNK]))
+            cursor.execute(_inserting(model, names), _columns(model, names, rows[start : start + CHUNK]))
 
 
 def update(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
     """The same for rows that are there; the first of the columns is their key."""
     with connection.cursor() as cursor:
         for start in range(0, len(rows), CHUNK):
-            cursor.execute(_updating(model, names), _columns(rows[start : start + CHUNK]))
+            cursor.execute(_updating(model, names), _columns(model, names, rows[start : start + CHUNK]))
 
 
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [
-        [json.dumps(value) if isinstance(value, dict | list) else value for value in column]
-        for column in zip(*rows, strict=True)
-    ]
+def _columns(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    for place in _documents(model, names):
+        columns[place] = [None if value is None else json.dumps(value) for value in columns[place]]
+    return columns
+
+
+@cache
+def _documents(model: type[Model], names: tuple[str, ...]) -> list[int]:
+    """Which of the columns are JSON."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    return [place for place, name in enumerate(names) if isinstance(fields[name], JSONField)]
 
 
 @cache
