@@ -27,6 +27,7 @@ EACH = 60  # invoices of each writer in a round
 WRITERS = 8
 MANY = 10_000
 APPROVED = 1_000  # drafts
+SOME = 2_500  # in bulk, by turns
 ALONE = 20  # seconds of one who creates with nobody beside
 FORK = multiprocessing.get_context("fork")
 Work = Callable[[], object]
@@ -177,7 +178,11 @@ def _many(name: str) -> Iterator[Figure]:
         yield Figure(goal="6", what="500 invoices", samples=took.ratios("raw", "bulk"), plain=_ms(took, "bulk", "raw"))
         create(APPROVED)
         yield from _sending(actor, on)
-    yield from _beside(name, actor, lambda: create(MANY))
+    yield _beside(name, actor)
+    sides = {"kept": lambda: _in_its_own_time(actor), "in one transaction": lambda: create(SOME)}
+    took = rounds.measure(sides, times=1)
+    plain = "numbers " + _ms(took, "kept", "in one transaction")
+    yield Figure(goal="8b", what=f"{SOME:,}", samples=took.ratios("in one transaction", "kept"), plain=plain)
 
 
 def _sending(actor: User, on: Any) -> Iterator[Figure]:
@@ -199,33 +204,29 @@ def _sending(actor: User, on: Any) -> Iterator[Figure]:
     yield Figure(goal="6b", what=f"{len(drafted)} drafts", samples=(statements,), plain=f"{len(captured)} SQL")
 
 
-def _beside(name: str, actor: User, in_one: Work) -> Iterator[Figure]:
-    """The slowest of those who create one while a file of 10,000 is imported, and the pace of that."""
-    _, alone, several = _with_one_by_one(name, lambda: time.sleep(ALONE))
+def _beside(name: str, actor: User) -> Figure:
+    """The slowest of those who create one while a file of 10,000 is imported."""
+    alone, several = _one_by_one(name, lambda: time.sleep(ALONE))
     job = _brought(actor)
-    _, slowest, beside = _with_one_by_one(name, lambda: importing.work(job.pk))
+    slowest, beside = _one_by_one(name, lambda: importing.work(job.pk))
     made = Import.objects.get(pk=job.pk)
     if (made.state, made.to_create) != (Import.State.DONE, MANY):
         raise RuntimeError(f"{made} was not imported: {made.state} {made.trouble}")
     plain = f"{beside} created one by one beside the import of {MANY:,}; of {several} alone {alone // 10**6} ms"
-    yield Figure(goal="8", what="create", samples=(Fraction(slowest, 10**6),), plain=plain)
-    kept = rounds.timed(lambda: _in_its_own_time(actor))
-    took = rounds.timed(in_one)
-    plain = f"numbers kept beforehand {kept // 10**6} ms, in one transaction {took // 10**6} ms"
-    yield Figure(goal="8b", what=f"{MANY:,}", samples=(Fraction(took, kept),), plain=plain)
+    return Figure(goal="8", what="create", samples=(Fraction(slowest, 10**6),), plain=plain)
 
 
-def _with_one_by_one(name: str, work: Work) -> tuple[int, int, int]:
-    """What it takes while another process creates invoices one by one, and the slowest and the number of those."""
+def _one_by_one(name: str, work: Work) -> tuple[int, int]:
+    """While it runs another process creates invoices one by one: the slowest of them, and how many there were."""
     over, told = FORK.Event(), FORK.SimpleQueue()
     child = FORK.Process(target=_until, args=(over, name, told))
     child.start()
     told.get()
-    took = rounds.timed(work)
+    work()
     over.set()
     slowest, several = told.get(), told.get()
     child.join()
-    return took, slowest, several
+    return slowest, several
 
 
 def _brought(actor: User) -> Import:
@@ -244,11 +245,11 @@ def _brought(actor: User) -> Import:
 
 def _in_its_own_time(actor: User) -> None:
     """As an import writes them."""
-    draft, now, holders = _draft(), timezone.now(), [uuid4() for _ in range(MANY)]
+    draft, now, holders = _draft(), timezone.now(), [uuid4() for _ in range(SOME)]
     drafts.keep_numbers(holders=holders, reason="Kept.", now=now)
     with transaction.atomic():
-        notes = ["Created."] * MANY
-        drafts.create_invoices(drafts=[draft] * MANY, notes=notes, actor=actor, now=now, kept=holders)
+        notes = ["Created."] * SOME
+        drafts.create_invoices(drafts=[draft] * SOME, notes=notes, actor=actor, now=now, kept=holders)
 
 
 def _until(over: Any, name: str, told: Any) -> None:
