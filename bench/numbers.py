@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -17,14 +18,17 @@ from bench import books, floor, rounds
 from bench.books import TODAY
 from bench.goals import Figure
 from incrementors.models import Number
-from invoices import bulk, bulk_services, drafts, services
-from invoices.models import Client, Invoice, Item
+from invoices import bulk, bulk_services, drafts, import_services, importing, services
+from invoices.models import Client, Import, Invoice, Item
 from invoices.services import InvoiceDraft, LineDraft
 
 ROUNDS = 3
 EACH = 60  # invoices of each writer in a round
 WRITERS = 8
 MANY = 10_000
+APPROVED = 1_000  # drafts
+SOME = 2_500  # in bulk, by turns
+ALONE = 20  # seconds of one who creates with nobody beside
 FORK = multiprocessing.get_context("fork")
 Work = Callable[[], object]
 Prepared = Callable[[ExitStack, str], Work]
@@ -166,19 +170,24 @@ def _many(name: str) -> Iterator[Figure]:
 
     with floor.cursor(name) as on:
 
-        def raw() -> None:
-            for _ in range(5):
-                floor.create(on, 100)
+        def five_times(run: Work) -> Work:
+            return lambda: [run() for _ in range(5)]
 
-        took = rounds.measure({"raw": raw, "bulk": lambda: create(500)}, times=3)
+        sides = {"raw": five_times(lambda: floor.create(on, 100)), "bulk": five_times(lambda: create(100))}
+        took = rounds.measure(sides, times=3)
         yield Figure(goal="6", what="500 invoices", samples=took.ratios("raw", "bulk"), plain=_ms(took, "bulk", "raw"))
+        create(APPROVED)
         yield from _sending(actor, on)
-    yield _beside(name, lambda: create(MANY))
+    yield _beside(name, actor)
+    sides = {"kept": lambda: _in_its_own_time(actor), "in one transaction": lambda: create(SOME)}
+    took = rounds.measure(sides, times=1)
+    plain = "numbers " + _ms(took, "kept", "in one transaction")
+    yield Figure(goal="8b", what=f"{SOME:,}", samples=took.ratios("in one transaction", "kept"), plain=plain)
 
 
 def _sending(actor: User, on: Any) -> Iterator[Figure]:
     """The click on Send for 10,000, and the statements that approving and queueing them takes."""
-    drafted = list(Invoice.objects.filter(status="DRAFT").order_by("-pk").values_list("pk", flat=True)[:400])
+    drafted = list(Invoice.objects.filter(status="DRAFT").order_by("-pk").values_list("pk", flat=True)[:APPROVED])
     newest = list(Invoice.objects.order_by("-pk").values_list("pk", flat=True)[:MANY])
 
     def click() -> None:
@@ -195,8 +204,20 @@ def _sending(actor: User, on: Any) -> Iterator[Figure]:
     yield Figure(goal="6b", what=f"{len(drafted)} drafts", samples=(statements,), plain=f"{len(captured)} SQL")
 
 
-def _beside(name: str, work: Work) -> Figure:
-    """The slowest of those who create one while 10,000 are created together."""
+def _beside(name: str, actor: User) -> Figure:
+    """The slowest of those who create one while a file of 10,000 is imported."""
+    alone, several = _one_by_one(name, lambda: time.sleep(ALONE))
+    job = _brought(actor)
+    slowest, beside = _one_by_one(name, lambda: importing.work(job.pk))
+    made = Import.objects.get(pk=job.pk)
+    if (made.state, made.to_create) != (Import.State.DONE, MANY):
+        raise RuntimeError(f"{made} was not imported: {made.state} {made.trouble}")
+    plain = f"{beside} created one by one beside the import of {MANY:,}; of {several} alone {alone // 10**6} ms"
+    return Figure(goal="8", what="create", samples=(Fraction(slowest, 10**6),), plain=plain)
+
+
+def _one_by_one(name: str, work: Work) -> tuple[int, int]:
+    """While it runs another process creates invoices one by one: the slowest of them, and how many there were."""
     over, told = FORK.Event(), FORK.SimpleQueue()
     child = FORK.Process(target=_until, args=(over, name, told))
     child.start()
@@ -205,8 +226,30 @@ def _beside(name: str, work: Work) -> Figure:
     over.set()
     slowest, several = told.get(), told.get()
     child.join()
-    plain = f"{several} created one by one, beside {MANY:,} in one transaction"
-    return Figure(goal="8", what="create", samples=(Fraction(slowest, 10**6),), plain=plain)
+    return slowest, several
+
+
+def _brought(actor: User) -> Import:
+    """A file of 10,000 invoices with five lines each, checked and confirmed."""
+    draft = _draft()
+    rows = ["Invoice,Client,Date,Due,Item,Description,Quantity,Price,Tax rate"]
+    for n in range(MANY):
+        for line in draft.lines:
+            code = line.item.code if line.item else ""
+            rows.append(f"F-{n},{draft.client.reference},{TODAY},{TODAY},{code},,2,,")
+    content, now = "\n".join(rows).encode(), timezone.now()
+    job = import_services.upload(kind="INVOICES", name="old.csv", content=content, actor=actor, now=now)
+    importing.work(job.pk)
+    return import_services.confirm(import_id=job.pk, actor=actor, now=now)
+
+
+def _in_its_own_time(actor: User) -> None:
+    """As an import writes them."""
+    draft, now, holders = _draft(), timezone.now(), [uuid4() for _ in range(SOME)]
+    drafts.keep_numbers(holders=holders, reason="Kept.", now=now)
+    with transaction.atomic():
+        notes = ["Created."] * SOME
+        drafts.create_invoices(drafts=[draft] * SOME, notes=notes, actor=actor, now=now, kept=holders)
 
 
 def _until(over: Any, name: str, told: Any) -> None:

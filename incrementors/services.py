@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import BigIntegerField, Max, QuerySet, Value
 from django.db.models.functions import Cast, Length, Substr, Upper
 
@@ -14,7 +14,28 @@ from incrementors.patterns import MAX_LENGTH, Pattern
 
 OWN_GROUPS = (Group.INVOICES, Group.CREDIT_NOTES)
 COUNT = "UPDATE incrementors_group SET next_value = next_value + %s WHERE key = %s RETURNING *"
+TAKE = f"""
+    WITH counted AS (
+        UPDATE incrementors_group SET next_value = next_value + 1 WHERE key = %(key)s
+        RETURNING *, (next_value - 1)::text AS figures
+    ), written AS (
+        SELECT *, prefix || lpad(figures, greatest(digits, length(figures)), '0') || suffix AS text FROM counted
+    )
+    INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
+    SELECT key, next_value - 1, text, prefix, suffix, %(holder)s, 'GIVEN', '', %(now)s
+    FROM written WHERE length(text) <= {MAX_LENGTH}
+    ON CONFLICT (upper(text)) WHERE outcome <> 'SKIPPED' DO NOTHING RETURNING *"""  # noqa: S608  # our own constant
+NUMBERS = """
+    INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
+    SELECT %s, value, text, %s, %s, holder, outcome, reason, %s
+    FROM unnest(%s::bigint[], %s::text[], %s::uuid[], %s::text[], %s::text[])
+        AS one (value, text, holder, outcome, reason)"""
+USE = """
+    UPDATE incrementors_number SET outcome = 'GIVEN', reason = '' WHERE id IN (
+        SELECT min(id) FROM incrementors_number WHERE holder = ANY(%s) AND outcome = 'DISCARDED' GROUP BY holder)
+    RETURNING *"""
 FARTHEST = 100_000  # numbers that a group can have given since a backup
+AT_ONCE = 250  # numbers kept in one transaction: whoever takes one beside waits no longer than for these
 
 
 class NumberRefused(Exception):
@@ -33,24 +54,35 @@ def take_number(
     A text already given by any group, or that `known_elsewhere` knows (a platform's number of any invoice),
     is skipped and put on record. Raises NumberRefused when the next text is too long.
     """
+    given = {"key": key, "holder": holder, "now": now}
     while True:
-        (number,) = _count(key, 1, now)
-        if not _is_given(number.text) and not known_elsewhere(number.text):
-            number.holder = holder
-            number.save()
+        number = next(iter(Number.objects.raw(TAKE, given)), None)
+        if number and not known_elsewhere(number.text):
             return number
-        number.outcome, number.reason = Number.Outcome.SKIPPED, "The text was already taken."
-        number.save()
+        skipped = number or _counted_last(key, now)
+        skipped.holder, skipped.outcome, skipped.reason = None, Number.Outcome.SKIPPED, "The text was already taken."
+        skipped.save()
+
+
+def _counted_last(key: str, now: datetime) -> Number:
+    """What was just counted, and is either given already or too long, which is refused."""
+    group = Group.objects.get(pk=key)
+    return _number(group, group.next_value - 1, now)
 
 
 def take_numbers(
-    *, key: str, holders: Sequence[UUID], now: datetime, known_elsewhere: Callable[[Sequence[str]], set[str]]
+    *,
+    key: str,
+    holders: Sequence[UUID],
+    now: datetime,
+    known_elsewhere: Callable[[Sequence[str]], set[str]],
+    kept: str = "",
 ) -> list[Number]:
     """Gives each holder a number, in order, as `take_number` would, but all in a few queries; call it last.
 
-    `known_elsewhere` tells which of some texts, in upper case, a platform has given. Raises NumberRefused.
+    `known_elsewhere` tells which of some texts, in upper case, a platform has given; `kept` is for `keep_numbers`.
+    Raises NumberRefused.
     """
-    hold_numbers(key)
     given: list[Number] = []
     while len(given) < len(holders):
         counted = _count(key, len(holders) - len(given), now)
@@ -61,9 +93,46 @@ def take_numbers(
                 number.outcome, number.reason = Number.Outcome.SKIPPED, "The text was already taken."
             else:
                 number.holder = holders[len(given)]
+                if kept:
+                    number.outcome, number.reason = Number.Outcome.DISCARDED, kept
                 given.append(number)
-        Number.objects.bulk_create(counted)
+        _write(key, counted, now)
     return given
+
+
+def _write(key: str, numbers: Sequence[Number], now: datetime) -> None:
+    """Numbers of one count, in one statement."""
+    columns = [[getattr(one, name) for one in numbers] for name in ("value", "text", "holder", "outcome", "reason")]
+    with connection.cursor() as cursor:
+        cursor.execute(NUMBERS, [key, numbers[0].prefix, numbers[0].suffix, now, *columns])
+
+
+def keep_numbers(
+    *,
+    key: str,
+    holders: Sequence[UUID],
+    reason: str,
+    now: datetime,
+    known_elsewhere: Callable[[Sequence[str]], set[str]],
+) -> None:
+    """Takes a number for each holder before it is there, a few in a transaction each, so that nobody waits long.
+
+    Until `use_kept` each counts as discarded for this reason: whatever happens in between, it is accounted for. Who has
+    one kept already keeps it. Raises NumberRefused.
+    """
+    there = Number.objects.filter(holder__in=holders, outcome=Number.Outcome.DISCARDED)
+    kept = set(there.values_list("holder", flat=True))
+    missing = [holder for holder in holders if holder not in kept]
+    for start in range(0, len(missing), AT_ONCE):
+        few = missing[start : start + AT_ONCE]
+        with transaction.atomic():
+            take_numbers(key=key, holders=few, now=now, known_elsewhere=known_elsewhere, kept=reason)
+
+
+def use_kept(*, holders: Sequence[UUID]) -> list[Number]:
+    """The numbers kept for these, in their order and in use from here on: in the transaction that makes the holders."""
+    numbers = {number.holder: number for number in Number.objects.raw(USE, [list(holders)])}
+    return [numbers[holder] for holder in holders]
 
 
 def _count(key: str, count: int, now: datetime) -> list[Number]:

@@ -8,28 +8,34 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Prefetch
 
 from connectors.models import Connection
 from connectors.services import live_connection, platform_of
 from invoices import queueing
-from invoices.drafts import Refused, must_be
-from invoices.models import BulkMember, BulkSend, Event, Invoice, Push
+from invoices.drafts import EVENT, Refused, must_be
+from invoices.models import BulkMember, BulkSend, Event, Invoice, InvoiceLine, Push
 from invoices.obstacles import Ground, obstacles_of_all, of_one
+from invoices.writing import insert, update
 
-CHUNK = 200
+CHUNK = 500
+LINES = Prefetch("lines", InvoiceLine.objects.select_related("item"))
+OF_A_MEMBER = ("id", "push_id", "state", "reason")
 KEPT = timedelta(days=7)  # a choice that was never sent
 STATE = BulkMember.State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """What came of a chunk: how many members were settled, and pushes to begin with."""
+    """What came of a chunk: how many members were settled, pushes to begin with, and whether there may be more."""
 
     members: int
-    pushes: list[int]
+    pushes: list[int] = field(default_factory=list)
+    has_more: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,10 +52,10 @@ class _Desk:
     elsewhere: dict[int, str]
     approved: list[Invoice] = field(default_factory=list)
     queued: list[Push] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
 
     def note(self, invoice: Invoice, text: str) -> None:
-        self.events.append(Event(invoice=invoice, happened_at=self.now, actor=self.actor, text=text))
+        self.events.append((invoice.pk, self.now, self.actor.pk, text))
 
 
 def due() -> list[int]:
@@ -60,7 +66,10 @@ def due() -> list[int]:
 
 def queue_all(send_id: int, *, now: datetime) -> Iterator[int]:
     """Chunk by chunk to the end, and after each the pushes to begin with."""
-    while (done := queue_chunk(send_id, now=now)).members:
+    has_more = True
+    while has_more:
+        done = queue_chunk(send_id, now=now)
+        has_more = done.has_more
         yield from done.pushes
     _finish(send_id, now)
 
@@ -71,15 +80,13 @@ def queue_chunk(send_id: int, *, now: datetime) -> Queued:
         members = _take(send_id)
         invoices = _locked(members)
         if not invoices:
-            return Queued(members=0, pushes=[])
+            return Queued(members=0)
         send = BulkSend.objects.select_related("connection", "pressed_by").get(pk=send_id)
         live = live_connection()
         if live is None or live.pk != send.connection_id:
-            _leave_out(members, invoices, f"Reflow is not connected to {send.connection} any more.")
-            return Queued(members=len(invoices), pushes=[])
+            return _leave_out(members, invoices, f"Reflow is not connected to {send.connection} any more.")
         if found := obstacles_of_all(live):
-            _leave_out(members, invoices, str(found[0]))
-            return Queued(members=len(invoices), pushes=[])
+            return _leave_out(members, invoices, str(found[0]))
         return _queue(_desk(send, live, list(invoices), now), members, invoices)
 
 
@@ -93,14 +100,15 @@ def _take(send_id: int) -> dict[int, BulkMember]:
 def _locked(members: Iterable[int]) -> dict[int, Invoice]:
     """Their invoices in the members' order, locked as a click locks one; what somebody has in hand comes later."""
     rows = Invoice.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    chosen = rows.filter(pk__in=members).select_related("client", "site", "credits").prefetch_related("lines__item")
+    chosen = rows.filter(pk__in=members).select_related("client", "site", "credits").prefetch_related(LINES)
     found = {invoice.pk: invoice for invoice in chosen}
     return {pk: found[pk] for pk in members if pk in found}
 
 
-def _leave_out(members: dict[int, BulkMember], ids: Iterable[int], reason: str) -> None:
+def _leave_out(members: dict[int, BulkMember], ids: Iterable[int], reason: str) -> Queued:
     left = [members[pk].pk for pk in ids]
     BulkMember.objects.filter(pk__in=left).update(state=STATE.LEFT_OUT, reason=reason[:300])
+    return Queued(members=len(left), has_more=len(members) == CHUNK)
 
 
 def _desk(send: BulkSend, connection: Connection, ids: list[int], now: datetime) -> _Desk:
@@ -120,16 +128,21 @@ def _desk(send: BulkSend, connection: Connection, ids: list[int], now: datetime)
 
 
 def _queue(desk: _Desk, members: dict[int, BulkMember], invoices: dict[int, Invoice]) -> Queued:
+    queued: list[tuple[BulkMember, Push]] = []
     for pk, invoice in invoices.items():
         member = members[pk]
         try:
-            member.push, member.state = _queue_one(invoice, desk), STATE.QUEUED
+            queued.append((member, _queue_one(invoice, desk)))
+            member.state = STATE.QUEUED
         except Refused as refused:
             member.state, member.reason = STATE.LEFT_OUT, str(refused)[:300]
     _write(desk)
-    BulkMember.objects.bulk_update([members[pk] for pk in invoices], ["push", "state", "reason"])
+    for member, push in queued:
+        member.push = push
+    update(BulkMember, OF_A_MEMBER, [[getattr(members[pk], name) for name in OF_A_MEMBER] for pk in invoices])
     hands = platform_of(desk.connection).lanes
-    return Queued(members=len(invoices), pushes=[push.pk for push in islice(desk.queued, hands)])
+    begun = [push.pk for push in islice(desk.queued, hands)]
+    return Queued(members=len(invoices), pushes=begun, has_more=len(members) == CHUNK)
 
 
 def _queue_one(invoice: Invoice, desk: _Desk) -> Push:
@@ -145,6 +158,7 @@ def _queue_one(invoice: Invoice, desk: _Desk) -> Push:
         raise refused
     if why := desk.elsewhere.get(invoice.pk):
         raise Refused(why)
+    before = invoice.frozen
     if invoice.status == Invoice.Status.DRAFT:
         queueing.approve(invoice, desk.may_approve, desk.actor, desk.now)
         desk.note(invoice, queueing.APPROVED)
@@ -153,17 +167,18 @@ def _queue_one(invoice: Invoice, desk: _Desk) -> Push:
     push.invoice = invoice
     outcomes = desk.outcomes.get(push.pk, set())
     desk.note(invoice, queueing.queue(push, outcomes=outcomes, actor=desk.actor, now=desk.now))
-    desk.approved.append(invoice)
+    if invoice.frozen is not before:
+        desk.approved.append(invoice)
     desk.queued.append(push)
     return push
 
 
 def _write(desk: _Desk) -> None:
-    Invoice.objects.bulk_update(desk.approved, queueing.OF_AN_APPROVAL, batch_size=CHUNK)
+    queueing.save_approved(desk.approved)
     Push.objects.bulk_create([push for push in desk.queued if push.pk is None])
     again = [push for push in desk.queued if push.invoice_id in desk.pushes]
     Push.objects.bulk_update(again, queueing.OF_A_PUSH)
-    Event.objects.bulk_create(desk.events)
+    insert(Event, EVENT, desk.events)
 
 
 def _finish(send_id: int, now: datetime) -> None:

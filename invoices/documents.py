@@ -7,11 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch, prefetch_related_objects
-
 from connectors.interface import NewClient, NewInvoice, NewItem, NewLine
 from connectors.options import Options
-from invoices.models import Client, Invoice, InvoiceLine, Item
+from invoices.models import Client, Invoice, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,8 @@ class Codes:
 
 def freeze(invoice: Invoice) -> dict[str, Any]:
     """The invoice as approved, in our own terms; from now on this is what is sent."""
-    prefetch_related_objects([invoice], Prefetch("lines", InvoiceLine.objects.select_related("item")))
+    fetched = "lines" in getattr(invoice, "_prefetched_objects_cache", {})
+    lines = invoice.lines.all() if fetched else invoice.lines.select_related("item")
     return {
         "client": {"uuid": str(invoice.client.uuid), **asdict(client_of(invoice.client))},
         "issue_date": invoice.issue_date.isoformat(),
@@ -50,7 +49,7 @@ def freeze(invoice: Invoice) -> dict[str, Any]:
                 "item": _item(line.item) if line.item else None,
                 **_amounts(line, "quantity", "unit_price", "discount", "net", "tax", "total"),
             }
-            for line in invoice.lines.all()
+            for line in lines
         ],
     }
 

@@ -4,17 +4,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import connection as database
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models.functions import Upper
 
 from connectors import epoch
 from connectors.interface import Fix
 from incrementors.models import Group
-from incrementors.services import NumberRefused, discard_numbers, take_number, take_numbers
+from incrementors.services import NumberRefused, discard_numbers, take_number, take_numbers, use_kept
+from incrementors.services import keep_numbers as keep
 from invoices import scratches
 from invoices.models import (
     Client,
@@ -27,10 +28,22 @@ from invoices.models import (
     RemoteInvoice,
     TaxRate,
 )
-from invoices.totals import Sums, invoice_sums
+from invoices.totals import Sums, invoice_sums, line_sums
+from invoices.writing import insert
 
-CHUNK = 1000  # rows of one statement
-KEYS = "SELECT nextval(pg_get_serial_sequence('invoices_invoice', 'id')) FROM generate_series(1, %s)"
+CURRENCY = "(SELECT currency FROM invoices_company WHERE id = 1)"
+KEYS = "ARRAY(SELECT nextval('invoices_invoice_id_seq') FROM generate_series(1, {}))"
+GIVEN_THERE = "SELECT EXISTS (SELECT FROM invoices_remoteinvoice WHERE upper(number) = upper(%s))"
+HEAD = (
+    *("id", "uuid", "kind", "origin", "number", "number_prefix", "status", "client_id", "site_id"),
+    *("issue_date", "due_date", "reference", "notes", "currency", "net", "tax", "total", "outstanding"),
+    *("version", "created_at", "created_by_id"),
+)
+LINE = (
+    *("invoice_id", "position", "item_id", "description", "quantity", "unit_price", "discount_percent"),
+    *("tax_rate_id", "nominal_code", "discount", "net", "tax", "total"),
+)
+EVENT = ("invoice_id", "happened_at", "actor_id", "text")
 
 
 class Refused(Exception):
@@ -78,30 +91,38 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: 
     would cost as much. The `scratch` that it was typed into goes. Raises NumberRefused when the group can't count on.
     """
     with transaction.atomic():
-        invoice = Invoice(pk=_keys(1)[0], created_by=actor, created_at=now, currency=Company.ours().currency)
-        InvoiceLine.objects.bulk_create(_put(invoice, draft))
+        (invoice,) = _begun(1, actor, now)
+        insert(InvoiceLine, LINE, _put(invoice, draft))
         note(invoice, "Created.", actor, now)
-        scratches.forget(actor, invoice=None, key=scratch)
+        if scratch:
+            scratches.forget(actor, invoice=None, key=scratch)
         _take_number(invoice, now)
-        invoice.save(force_insert=True)
+        _write([invoice])
     return invoice
 
 
-def _keys(count: int) -> list[int]:
-    """Of rows to be written; Postgres looks whether they are there at the end of the transaction."""
-    with database.cursor() as cursor:
-        cursor.execute(KEYS, [count])
-        return [key for (key,) in cursor.fetchall()]
+def _begun(count: int, actor: User, now: datetime) -> list[Invoice]:
+    """Invoices to be written last, under keys taken for them: Postgres looks whether they are there as it commits."""
+    held, _, keys, currency = epoch.troubles(KEYS.format(count), CURRENCY)
+    _must_be_live(held=held)
+    currency = currency or Company.ours().currency
+    return [Invoice(pk=key, created_by=actor, created_at=now, currency=currency) for key in keys]
+
+
+def _write(invoices: Sequence[Invoice]) -> None:
+    insert(Invoice, HEAD, [[getattr(invoice, name) for name in HEAD] for invoice in invoices])
+    for invoice in invoices:
+        invoice._state.adding, invoice._state.db = False, DEFAULT_DB_ALIAS
 
 
 def give_number(invoice: Invoice, *, now: datetime) -> None:
     """The next free number; the last thing in its transaction. Raises NumberRefused, as in a restored copy."""
+    _must_be_live(held=epoch.is_held())
     _take_number(invoice, now)
     invoice.save(update_fields=["number", "number_prefix"])
 
 
 def _take_number(invoice: Invoice, now: datetime) -> None:
-    _must_be_live()
     number = take_number(key=group_of(invoice), holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
     invoice.number, invoice.number_prefix = number.text, number.prefix
 
@@ -111,30 +132,39 @@ def group_of(invoice: Invoice) -> str:
     return Group.CREDIT_NOTES if invoice.is_credit_note else Group.INVOICES
 
 
+def keep_numbers(*, holders: Sequence[UUID], reason: str, now: datetime) -> None:
+    """Numbers for invoices to come, as `incrementors.services.keep_numbers`. Raises NumberRefused."""
+    _must_be_live(held=epoch.is_held())
+    keep(key=Group.INVOICES, holders=holders, reason=reason, now=now, known_elsewhere=platform_numbers)
+
+
 def create_invoices(
-    *, drafts: Sequence[InvoiceDraft], notes: Sequence[str], actor: User, now: datetime
+    *, drafts: Sequence[InvoiceDraft], notes: Sequence[str], actor: User, now: datetime, kept: Sequence[UUID] = ()
 ) -> list[Invoice]:
     """Many new drafts, each with its number in their order and a note of where it comes from, in a few queries.
 
+    `kept` are the ids of the invoices where their numbers were kept by `keep_numbers`: then nobody waits for this one.
     Call it inside a transaction, and last in it. Raises NumberRefused.
     """
-    _must_be_live()
-    currency, keys = Company.ours().currency, _keys(len(drafts))
-    invoices = [Invoice(pk=key, created_by=actor, created_at=now, currency=currency) for key in keys]
+    invoices = _begun(len(drafts), actor, now)
+    for invoice, holder in zip(invoices, kept, strict=False):
+        invoice.uuid = holder
     lines = [line for invoice, draft in zip(invoices, drafts, strict=True) for line in _put(invoice, draft)]
-    InvoiceLine.objects.bulk_create(lines, batch_size=CHUNK)
-    Event.objects.bulk_create(
-        [_event(invoice, text, actor, now) for invoice, text in zip(invoices, notes, strict=True)], batch_size=CHUNK
-    )
+    insert(InvoiceLine, LINE, lines)
+    insert(Event, EVENT, [(one.pk, now, actor.pk, text[:300]) for one, text in zip(invoices, notes, strict=True)])
     holders = [invoice.uuid for invoice in invoices]
-    given = take_numbers(key=Group.INVOICES, holders=holders, now=now, known_elsewhere=platform_numbers)
+    if kept:
+        given = use_kept(holders=holders)
+    else:
+        given = take_numbers(key=Group.INVOICES, holders=holders, now=now, known_elsewhere=platform_numbers)
     for invoice, number in zip(invoices, given, strict=True):
         invoice.number, invoice.number_prefix = number.text, number.prefix
-    return Invoice.objects.bulk_create(invoices, batch_size=CHUNK)
+    _write(invoices)
+    return invoices
 
 
-def _must_be_live() -> None:
-    if epoch.is_held():
+def _must_be_live(*, held: bool) -> None:
+    if held:
         raise NumberRefused(
             "This database was restored from a backup, and the numbers given since are not known yet. An admin "
             "confirms under Settings > Cloud Accounting Connector that it is the live one."
@@ -142,7 +172,9 @@ def _must_be_live() -> None:
 
 
 def is_a_platform_number(text: str) -> bool:
-    return RemoteInvoice.objects.filter(number__iexact=text).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(GIVEN_THERE, [text])
+        return bool(cursor.fetchone() == (True,))
 
 
 def platform_numbers(texts: Collection[str]) -> set[str]:
@@ -164,7 +196,9 @@ def update_invoice(*, invoice_id: int, version: int, draft: InvoiceDraft, actor:
         invoice.version += 1
         before = invoice.total
         invoice.lines.all().delete()
-        fill(invoice, draft)
+        lines = _put(invoice, draft)
+        invoice.save()
+        insert(InvoiceLine, LINE, lines)
         total = f"{before:,.2f}" if before == invoice.total else f"{before:,.2f} → {invoice.total:,.2f}"
         note(invoice, f"Edited: {len(draft.lines)} line{'s' * (len(draft.lines) > 1)}, total {total}.", actor, now)
         scratches.forget(actor, invoice=invoice, key=None)
@@ -190,45 +224,44 @@ def draft_of(invoice: Invoice) -> InvoiceDraft:
     return InvoiceDraft(**{name: getattr(invoice, name) for name in names}, lines=lines)
 
 
-def fill(invoice: Invoice, draft: InvoiceDraft, lines: Sequence[InvoiceLine] | None = None) -> None:
-    """Puts what a person gave on the invoice and saves it with its lines, these where they are counted already."""
-    put = _put(invoice, draft, lines)
+def fill(invoice: Invoice, draft: InvoiceDraft, lines: Sequence[InvoiceLine]) -> None:
+    """Puts what a person gave on the invoice and saves it with these lines, which are counted already."""
+    _put_head(invoice, draft, [Sums(discount=line.discount, net=line.net, tax=line.tax) for line in lines])
     invoice.save()
-    InvoiceLine.objects.bulk_create(put)
-
-
-def _put(invoice: Invoice, draft: InvoiceDraft, counted: Sequence[InvoiceLine] | None = None) -> Sequence[InvoiceLine]:
-    """Puts what a person gave on the invoice and counts its sums; its lines are still to be saved, after it."""
-    lines = _lines(draft) if counted is None else counted
     for line in lines:
         line.invoice = invoice
-    sums = invoice_sums(Sums(discount=line.discount, net=line.net, tax=line.tax) for line in lines)
+    InvoiceLine.objects.bulk_create(lines)
+
+
+def _put(invoice: Invoice, draft: InvoiceDraft) -> list[tuple[Any, ...]]:
+    """Puts what a person gave on the invoice and counts it; its lines are still to be written, as LINE has them."""
+    counted = [
+        line_sums(
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            discount_percent=line.discount_percent,
+            tax_percent=line.tax_rate.percentage,
+        )
+        for line in draft.lines
+    ]
+    _put_head(invoice, draft, counted)
+    return [
+        (
+            *(invoice.pk, position, line.item.pk if line.item else None, line.description, line.quantity),
+            *(line.unit_price, line.discount_percent, line.tax_rate.pk, line.nominal_code),
+            *(sums.discount, sums.net, sums.tax, sums.total),
+        )
+        for position, (line, sums) in enumerate(zip(draft.lines, counted, strict=True), start=1)
+    ]
+
+
+def _put_head(invoice: Invoice, draft: InvoiceDraft, counted: Sequence[Sums]) -> None:
+    sums = invoice_sums(counted)
     invoice.client, invoice.site = draft.client, draft.site
     invoice.issue_date, invoice.due_date = draft.issue_date, draft.due_date
     invoice.reference, invoice.notes = draft.reference, draft.notes
     invoice.net, invoice.tax, invoice.total = (each * invoice.sign for each in (sums.net, sums.tax, sums.total))
     invoice.outstanding = invoice.total
-    return lines
-
-
-def _lines(draft: InvoiceDraft) -> list[InvoiceLine]:
-    """As a person gave them, each counted."""
-    lines = [
-        InvoiceLine(
-            position=position,
-            item=line.item,
-            description=line.description,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            discount_percent=line.discount_percent,
-            tax_rate=line.tax_rate,
-            nominal_code=line.nominal_code,
-        )
-        for position, line in enumerate(draft.lines, start=1)
-    ]
-    for line in lines:
-        line.count()
-    return lines
 
 
 def discard(*, invoice_id: int, reason: str, actor: User, now: datetime) -> Invoice:
@@ -252,13 +285,14 @@ def discard_all(ids: Collection[int], *, reason: str, actor: User, now: datetime
             status=Invoice.Status.VOID, outstanding=Decimal(0)
         )
         discard_numbers(holders=[row.uuid for row in drafts], reason=reason)
-        events = [_event(row, f"Discarded: {reason}", actor, now) for row in drafts]
-        Event.objects.bulk_create(events, batch_size=CHUNK)
+        insert(Event, EVENT, [(row.pk, now, actor.pk, f"Discarded: {reason}"[:300]) for row in drafts])
     return len(drafts)
 
 
-def locked(invoice_id: int) -> Invoice:
-    return Invoice.objects.select_for_update(of=("self",), no_key=True).get(pk=invoice_id)
+def locked(invoice_id: int, *related: str) -> Invoice:
+    """With these beside it, read together."""
+    rows = Invoice.objects.select_for_update(of=("self",), no_key=True)
+    return (rows.select_related(*related) if related else rows).get(pk=invoice_id)
 
 
 def must_be(invoice: Invoice, status: str, done: str) -> None:
@@ -270,8 +304,4 @@ def must_be(invoice: Invoice, status: str, done: str) -> None:
 
 
 def note(invoice: Invoice, text: str, actor: User, now: datetime) -> None:
-    _event(invoice, text, actor, now).save()
-
-
-def _event(invoice: Invoice, text: str, actor: User, now: datetime) -> Event:
-    return Event(invoice=invoice, happened_at=now, actor=actor, text=text[:300])
+    insert(Event, EVENT, [(invoice.pk, now, actor.pk, text[:300])])

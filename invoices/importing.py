@@ -1,13 +1,16 @@
 """What a worker does with a file that was brought: check it, then write all of it or nothing.
 
-Both go by the same check, the second time under the transaction that writes, so that a world that has changed in
-between is seen. Nothing here is called from a page.
+Both go by the same check, the second time just before it is written, so that a world that has changed in between is
+seen; what changes after that meets a constraint. Numbers are kept before the one transaction that writes, as whoever
+creates an invoice beside would wait for all of it otherwise. Nothing here is called from a page.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid5
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
@@ -17,12 +20,13 @@ from django.utils.formats import date_format
 from incrementors.services import NumberRefused
 from invoices import csv_reading, import_columns
 from invoices.csv_reading import Table, Unreadable
-from invoices.drafts import CHUNK, InvoiceDraft, create_invoices
+from invoices.drafts import InvoiceDraft, create_invoices, keep_numbers
 from invoices.import_invoices import check_invoices
 from invoices.import_registers import check_clients, check_items
 from invoices.import_rows import Findings, New, Said, Sheet
 from invoices.models import Client, Import, ImportedRow, Item
 from invoices.models.importing import MOST_ROWS
+from invoices.writing import CHUNK
 
 log = logging.getLogger(__name__)
 LEASE, WRITING = timedelta(minutes=1), timedelta(minutes=5)
@@ -32,6 +36,7 @@ MOST_TRIES = 5
 EVERY = 500  # rows from one word of progress to the next
 NAMED = 5000  # errors and notices that are kept of a file
 EXAMPLES = 5
+OF_IMPORTS = UUID("6f6b1d8e-52a4-4f0f-9c57-0c1c4f9d2a11")  # what the ids of imported invoices are made with
 ONE_AT_A_TIME = 7_304_811  # the key of the lock that two imports wait for each other with
 CHECKS: dict[str, Callable[[Sheet], Findings]] = {
     Import.Kind.CLIENTS: check_clients,
@@ -183,30 +188,43 @@ def _tell(job: Import, percent: int, lease: timedelta) -> None:
 
 # Writing -----------------------------------------------------------------------------------------------------
 def _write(job: Import) -> None:
-    """All of it or nothing: a fault anywhere takes all of it back."""
-    trouble = ""
-    try:
+    """All of it or nothing: a fault anywhere takes all of it back, but for numbers, which are kept for the next try."""
+    with _alone():
+        table, fields, findings = _checked(job)
+        if findings is None or findings.errors:
+            _record(job, table, fields, findings)
+            return
+        _tell(job, 100, WRITING)
+        try:
+            if job.kind == Import.Kind.INVOICES:
+                reason = f"Kept for {job.file_name}, and not used."
+                keep_numbers(holders=_holders(job, findings.new), reason=reason, now=timezone.now())
+        except NumberRefused as refused:
+            _end(job, Import.State.CHECKED, trouble=str(refused)[:500], tries=0)
+            return
         with transaction.atomic():
-            _wait_for_others()
-            table, fields, findings = _checked(job)
-            if findings is not None and not findings.errors:
-                _tell(job, 100, WRITING)
-                _create(job, findings.new)
-                count = {"to_create": len(findings.new), "already_here": findings.already_here}
-                if not _end(job, Import.State.DONE, content=b"", ended_at=timezone.now(), trouble="", **count):
-                    raise Overtaken
-                return
-    except NumberRefused as refused:
-        trouble = str(refused)
-    if trouble:
-        _end(job, Import.State.CHECKED, trouble=trouble[:500], tries=0)
-    else:
-        _record(job, table, fields, findings)
+            _create(job, findings.new)
+            count = {"to_create": len(findings.new), "already_here": findings.already_here}
+            if not _end(job, Import.State.DONE, content=b"", ended_at=timezone.now(), trouble="", **count):
+                raise Overtaken
 
 
-def _wait_for_others() -> None:
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Imports wait for each other, so that the next one sees what this one has made."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])
+
+
+def _holders(job: Import, new: list[New]) -> list[UUID]:
+    """The ids of the invoices, the same at each try, so that a number kept for one is the one that it gets."""
+    whose = f"{job.pk} of {job.uploaded_at.isoformat()}"  # a restored copy counts its imports anew
+    return [uuid5(OF_IMPORTS, f"{whose}: {one.key}") for one in new]
 
 
 def _create(job: Import, new: list[New]) -> None:
@@ -229,4 +247,5 @@ def _invoices(job: Import, new: list[New]) -> list[Any]:
     notes = [f"Created from {job.file_name}, where it is {one.key}." for one in new]
     if job.confirmed_by is None or job.confirmed_at is None:
         raise Overtaken
-    return create_invoices(drafts=drafts, notes=notes, actor=job.confirmed_by, now=job.confirmed_at)
+    kept = _holders(job, new)
+    return create_invoices(drafts=drafts, notes=notes, actor=job.confirmed_by, now=job.confirmed_at, kept=kept)

@@ -41,7 +41,7 @@ from invoices.queueing import approver
 def approve(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
     """Draft to Approved; what will be sent is frozen from here on. Where the connection says so, it is queued too."""
     with transaction.atomic():
-        invoice = locked(invoice_id)
+        invoice = locked(invoice_id, "client", "site")
         _approve(invoice, actor, now)
         connection = live_connection()
         if connection and connection.options.send_on_approval and not obstacles(invoice, connection):
@@ -69,7 +69,7 @@ def ask_for_approval(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
 
 def _approve(invoice: Invoice, actor: User, now: datetime) -> None:
     queueing.approve(invoice, approver(actor), actor, now)
-    invoice.save(update_fields=queueing.OF_AN_APPROVAL)
+    queueing.save_approved([invoice])
     note(invoice, queueing.APPROVED, actor, now)
 
 

@@ -1,5 +1,6 @@
 """Numbers given, skipped and let go; groups that change how they count."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +15,16 @@ from django.test.utils import CaptureQueriesContext
 
 from incrementors.models import Group, GroupChange, Number
 from incrementors.patterns import Pattern
-from incrementors.services import NumberRefused, change_group, discard_number, first_safe_value, skip_past, take_number
+from incrementors.services import (
+    NumberRefused,
+    change_group,
+    discard_number,
+    first_safe_value,
+    keep_numbers,
+    skip_past,
+    take_number,
+    use_kept,
+)
 from invoices.models import Client, RemoteInvoice
 from invoices.services import create_invoice
 from tests.conftest import draft_for
@@ -107,13 +117,19 @@ def test_the_number_is_taken_last_so_that_the_group_is_locked_for_a_moment_only(
 ) -> None:
     with CaptureQueriesContext(database) as seen:
         create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
-    statements = [query["sql"] for query in seen if query["sql"].startswith(("INSERT", "UPDATE"))]
-    lock = next(n for n, sql in enumerate(statements) if "incrementors_group" in sql)
-    assert [sql.replace('"', "").split()[1 if sql.startswith("UPDATE") else 2] for sql in statements[lock:]] == [
-        "incrementors_group",
-        "incrementors_number",
-        "invoices_invoice",
+    writing = [query["sql"].replace('"', "") for query in seen if "INSERT" in query["sql"] or "UPDATE" in query["sql"]]
+    lock = next(n for n, sql in enumerate(writing) if "UPDATE incrementors_group" in sql)
+    assert [re.findall("INSERT INTO ([a-z_]+)", sql) for sql in writing[lock:]] == [
+        ["incrementors_number"],
+        ["invoices_invoice"],
     ]
+
+
+@pytest.mark.parametrize("value", [1, 99_999, 100_000, 123_456_789])
+def test_postgres_writes_a_number_as_the_pattern_does(now: datetime, value: int) -> None:
+    for pattern in (INV5, Pattern(prefix="2026/", suffix="/A", digits=1), Pattern(prefix="", suffix="%", digits=12)):
+        Group.objects.update(prefix=pattern.prefix, suffix=pattern.suffix, digits=pattern.digits, next_value=value)
+        assert take(now).text == pattern.text(value)
 
 
 def test_a_discarded_number_stays_taken_with_its_reason(now: datetime) -> None:
@@ -304,3 +320,15 @@ def test_after_a_restore_a_group_counts_on_behind_what_was_given_and_follows_no_
     assert skip_past(given, key=Group.INVOICES, reason="Again.", now=now) == 0, (
         "asked twice it passes over nothing more"
     )
+
+
+def test_numbers_kept_ahead_are_discarded_until_they_are_used(now: datetime) -> None:
+    taken(now, "INV-00002", group="INVOICES")
+    holders = [uuid.uuid4() for _ in range(3)]
+    for asked in (holders[:2], holders):  # what is kept stays kept
+        keep_numbers(key=INVOICES, holders=asked, reason="Kept.", now=now, known_elsewhere=lambda texts: set())
+    kept = dict(Number.objects.filter(outcome="DISCARDED", reason="Kept.").values_list("text", "holder"))
+    assert kept == dict(zip(["INV-00001", "INV-00003", "INV-00004"], holders, strict=True))
+    assert take(now).text == "INV-00005"
+    assert [number.text for number in use_kept(holders=holders[::-1])] == ["INV-00004", "INV-00003", "INV-00001"]
+    assert set(Number.objects.filter(holder__in=holders).values_list("outcome", "reason")) == {("GIVEN", "")}

@@ -118,7 +118,7 @@ def test_whoever_dies_in_a_chunk_leaves_nothing_of_it_and_the_sweep_goes_on(
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(BulkMember.objects, "bulk_update", dies)
+        dying.setattr(bulk, "update", dies)
         with pytest.raises(SystemExit), transaction.atomic():
             bulk.queue_chunk(send.pk, now=now)
     assert Push.objects.count() == 2, "pushes and members are written together or not at all"

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from incrementors.models import Number
-from invoices import import_columns, import_services, importing, registers, services
+from invoices import import_columns, import_services, importing, number_register, registers, services
 from invoices.drafts import Refused
 from invoices.finding import find
 from invoices.models import Client, Import, ImportedRow, Invoice, Item, Property
@@ -309,14 +309,17 @@ def test_a_worker_that_dies_halfway_leaves_nothing_half(
     with pytest.raises(SystemExit):
         importing.work(job.pk)
     monkeypatch.setattr(importing, "_end", end)
-    assert (Invoice.objects.count(), Number.objects.count(), ImportedRow.objects.count()) == (0, 0, 0)
+    assert (Invoice.objects.count(), ImportedRow.objects.count()) == (0, 0)
+    kept = dict(Number.objects.values_list("text", "holder"))
+    assert set(Number.objects.values_list("outcome", "reason")) == {("DISCARDED", "Kept for file.csv, and not used.")}
     importing.work(job.pk)
     assert Invoice.objects.count() == 0, "it is still held by the one that died"
     assert importing.due(now=now) == []
     assert importing.due(now=now + timedelta(minutes=10)) == [job.pk]
     importing.work(job.pk, now=now + timedelta(minutes=10))
     job.refresh_from_db()
-    assert (job.state, Invoice.objects.count(), Number.objects.count()) == ("DONE", 3, 3)
+    assert (job.state, dict(Invoice.objects.values_list("number", "uuid"))) == ("DONE", kept)
+    assert set(Number.objects.values_list("outcome", "reason")) == {("GIVEN", "")}
 
 
 def test_a_worker_that_was_overtaken_writes_nothing(
@@ -334,6 +337,33 @@ def test_a_worker_that_was_overtaken_writes_nothing(
     monkeypatch.setattr(importing, "_create", slowly)
     assert worked(job).state == "IMPORTING"
     assert Invoice.objects.count() == 0
+
+
+def test_numbers_kept_for_what_is_not_imported_after_all_say_so(
+    bring: Bring, client_of_ours: Client, staff: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bring("INVOICES", thousand(0, 3), "old.csv")
+    import_services.confirm(import_id=job.pk, actor=staff, now=now)
+    create = importing._create
+
+    def archived_meanwhile(*_: Any) -> None:
+        Client.objects.update(archived_at=now)
+        raise IntegrityError
+
+    monkeypatch.setattr(importing, "_create", archived_meanwhile)
+    assert worked(job).state == "IMPORTING"
+    monkeypatch.setattr(importing, "_create", create)
+    Client.objects.update(archived_at=now)
+    assert (worked(job).state, job.bad_rows) == ("CHECKED", 3)
+    shown = [(gap.first, gap.kind, gap.reason) for gap in number_register.pages("INVOICES")]
+    assert shown == [(f"INV-0000{n}", "DISCARDED", "Kept for old.csv, and not used.") for n in (1, 2, 3)]
+    Client.objects.update(archived_at=None)
+    import_services.choose_columns(import_id=job.pk, fields=[field for *_, field in job.columns], now=now)
+    worked(job)
+    import_services.confirm(import_id=job.pk, actor=staff, now=now)
+    assert worked(job).state == "DONE"
+    assert sorted(Invoice.objects.values_list("number", flat=True)) == ["INV-00001", "INV-00002", "INV-00003"]
+    assert not list(number_register.pages("INVOICES"))
 
 
 def test_a_file_that_no_worker_survives_is_given_up(bring: Bring, client_of_ours: Client, now: datetime) -> None:

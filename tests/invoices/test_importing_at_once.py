@@ -11,9 +11,10 @@ from django.db import connection as database
 from django.utils import timezone
 
 from incrementors.models import Number
-from invoices import import_services, importing, next_period
-from invoices.models import Client, Import, ImportedRow, Invoice
+from invoices import import_services, importing, next_period, services
+from invoices.models import Client, Company, Import, ImportedRow, Invoice
 from reflow.processes import wait_until
+from tests.conftest import draft_for
 from tests.invoices.test_importing import thousand
 from tests.journeys.conftest import Crew, broker, crew
 
@@ -70,6 +71,25 @@ def test_the_next_period_raised_by_two_at_once_is_raised_once(invoice: Invoice, 
     assert (Invoice.objects.count(), len(refused)) == (2, 1)
 
 
+def test_who_creates_one_beside_an_import_waits_for_no_more_than_its_numbers(
+    client_of_ours: Client, staff: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Company.ours()
+    job = brought(thousand(0, 40), staff)
+    importing.work(job.pk)
+    import_services.confirm(import_id=job.pk, actor=staff, now=now)
+    create, beside = importing._create, []
+
+    def and_one_beside(*given: Any) -> None:
+        create(*given)
+        at_once(lambda: beside.append(services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)))
+        assert Invoice.objects.exclude(pk=beside[0].pk).count() == 40, "all of them written, and not committed"
+
+    monkeypatch.setattr(importing, "_create", and_one_beside)
+    importing.work(job.pk)
+    assert (beside[0].number, Invoice.objects.count(), Number.objects.count()) == ("INV-00041", 41, 41)
+
+
 @pytest.mark.thorough
 def test_a_worker_killed_in_the_midst_leaves_nothing_half_and_the_next_one_does_it(
     crew: Crew, client_of_ours: Client, staff: User
@@ -82,7 +102,8 @@ def test_a_worker_killed_in_the_midst_leaves_nothing_half_and_the_next_one_does_
     crew.kill(victim)
     job.refresh_from_db()
     if job.state == Import.State.IMPORTING:  # else it was quicker than we
-        assert (Invoice.objects.count(), Number.objects.count(), ImportedRow.objects.count()) == (0, 0, 0)
+        in_use = Number.objects.filter(outcome="GIVEN")
+        assert (Invoice.objects.count(), in_use.count(), ImportedRow.objects.count()) == (0, 0, 0)
         Import.objects.update(lease_until=timezone.now())
         importing.work(job.pk)
     assert (Invoice.objects.count(), Number.objects.count(), Import.objects.get().state) == (3000, 3000, "DONE")

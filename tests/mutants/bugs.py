@@ -75,13 +75,9 @@ BUGS = (
     Bug(
         name="the next number is the highest and one",
         file="incrementors/services.py",
-        old="""    group = Group.objects.raw(COUNT, [count, key])[0]
-""",
-        new="""    group = Group.objects.get(pk=key)
-    highest = Number.objects.filter(group=key).aggregate(Max("value"))["value__max"] or 0
-    group.next_value = highest + 1 + count
-    Group.objects.filter(pk=key).update(next_value=group.next_value)
-""",
+        old="        UPDATE incrementors_group SET next_value = next_value + 1 WHERE",
+        new="""        UPDATE incrementors_group SET next_value = (
+            SELECT coalesce(max(value), 0) + 2 FROM incrementors_number WHERE group_id = key) WHERE""",
         tests=("tests/incrementors/test_numbers_at_once.py::test_no_number_is_given_twice_and_none_is_missing",),
     ),
     Bug(
