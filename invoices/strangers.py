@@ -6,11 +6,13 @@ each of them all the same.
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection as database
+from django.db.models import QuerySet
 from django.db.models.functions import Upper
 
 from connectors.interface import BookedInvoice, RemoteStatus
@@ -31,13 +33,14 @@ STATUS = {
 KEYS = """
     SELECT nextval(key), gen_random_uuid()
     FROM pg_get_serial_sequence('invoices_invoice', 'id') AS key, generate_series(1, %s)"""
-NUMBERS = "incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)"
 INVOICES = """invoices_invoice (id, uuid, kind, origin, number, number_prefix, status, client_id, issue_date, due_date,
     reference, notes, currency, net, tax, total, outstanding, version, created_at)"""
 ROWS = """invoices_remoteinvoice (invoice_id, connection_id, remote_id, number, url, total, linked_at, checked_at,
     is_draft, is_shown, status, document_id, recoded)"""
 LINES = """invoices_invoiceline (invoice_id, position, description, quantity, unit_price, discount_percent,
     nominal_code, discount, net, tax, total)"""
+SAME_NAME = """
+    SELECT wanted, id, uuid FROM unnest(%s) AS wanted JOIN invoices_client ON upper(name) = upper(wanted) ORDER BY id"""
 EVENTS = "invoices_event (invoice_id, happened_at, text)"
 
 
@@ -51,13 +54,13 @@ def bring_in(connection: Connection, strangers: Sequence[BookedInvoice], kind: s
         keys = dict(cursor.fetchall())
     hold_numbers(*OWN_GROUPS)  # an invoice just being created may be given a number that comes in here
     numbers = take_numbers(key=Group.IMPORTED, holders=[*keys.values()], now=now, known_elsewhere=platform_numbers)
-    pairs = [*zip(keys, strangers, strict=True)]
-    _copy(INVOICES, (_invoice(*pair, number, clients, kind, now) for pair, number in zip(pairs, numbers, strict=True)))
-    shown = shown_once([(pk, one.invoice.number) for pk, one in pairs])
-    _copy(ROWS, (_row(*pair, is_shown, connection, now) for pair, is_shown in zip(pairs, shown, strict=True)))
+    pairs, at = [*zip(keys, strangers, strict=True)], now.isoformat()
+    _copy(INVOICES, (_invoice(*pair, number, clients, kind, at) for pair, number in zip(pairs, numbers, strict=True)))
+    shown, books = shown_once([(pk, one.invoice.number) for pk, one in pairs]), str(connection.pk)
+    _copy(ROWS, (_row(*pair, is_shown, books, at) for pair, is_shown in zip(pairs, shown, strict=True)))
     write_lines(pairs)
     text = f"Imported from {connection.company_name}."[:300]
-    _copy(EVENTS, ((pk, now, text) for pk in keys))
+    _copy(EVENTS, ((pk, at, text) for pk in keys))
 
 
 def write_lines(pairs: Iterable[tuple[int, BookedInvoice]]) -> None:
@@ -66,7 +69,7 @@ def write_lines(pairs: Iterable[tuple[int, BookedInvoice]]) -> None:
 
 
 def _copy(into: str, rows: Iterable[Sequence[object]]) -> None:
-    """All values are quoted, as COPY takes what is not for NULL; columns that are left out are NULL."""
+    """Columns that are left out are NULL, and nothing else is, as each value is quoted; Postgres checks and rounds."""
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
     text.seek(0)
@@ -75,7 +78,7 @@ def _copy(into: str, rows: Iterable[Sequence[object]]) -> None:
 
 
 def _invoice(
-    pk: int, booked: BookedInvoice, number: Number, clients: dict[str, int], kind: str, now: datetime
+    pk: int, booked: BookedInvoice, number: Number, clients: dict[str, int], kind: str, at: str
 ) -> Sequence[object]:
     theirs, sign = booked.invoice, -1 if kind == Invoice.Kind.CREDIT_NOTE else 1
     status, net, tax = STATUS[theirs.status], booked.net * sign, booked.tax * sign
@@ -83,14 +86,14 @@ def _invoice(
     return (
         *(pk, number.holder, kind, Invoice.Origin.IMPORTED, number.text, number.prefix, status),
         *(clients[theirs.client_id], theirs.issue_date, booked.due_date, theirs.reference[:50], "", booked.currency),
-        *(net, tax, net + tax, Decimal(0) if status == Invoice.Status.VOID else due, 1, now),
+        *(net, tax, net + tax, Decimal(0) if status == Invoice.Status.VOID else due, 1, at),
     )
 
 
-def _row(pk: int, booked: BookedInvoice, is_shown: bool, connection: Connection, now: datetime) -> Sequence[object]:
+def _row(pk: int, booked: BookedInvoice, is_shown: bool, books: str, at: str) -> Sequence[object]:
     theirs = booked.invoice
     return (
-        *(pk, connection.pk, theirs.id, theirs.number, theirs.url, theirs.total, now, now),
+        *(pk, books, theirs.id, theirs.number, theirs.url, theirs.total, at, at),
         *(False, is_shown, theirs.status, booked.document_id, "[]"),
     )
 
@@ -128,20 +131,37 @@ def _clients(connection: Connection, strangers: Sequence[BookedInvoice], now: da
     linked = dict(links.filter(remote_id__in=names).values_list("remote_id", "local_key"))
     ids = {str(key): pk for key, pk in Client.objects.filter(uuid__in=linked.values()).values_list("uuid", "pk")}
     found = {remote_id: ids[key] for remote_id, key in linked.items() if key in ids}
-    for remote_id in [each for each in names if each not in found]:
-        client = _client_named(names[remote_id] or remote_id, links)
-        found[remote_id] = client.pk
-        RemoteLink.objects.update_or_create(
-            connection=connection,
-            kind=RemoteLink.Kind.CLIENT,
-            remote_id=remote_id,
-            defaults={"local_key": str(client.uuid), "remote_name": names[remote_id], "linked_at": now},
+    missing = {each: (name or each)[:100] for each, name in names.items() if each not in found}
+    if missing:
+        clients = _clients_named(missing, links)
+        Client.objects.bulk_create([client for client in clients.values() if client.pk is None])
+        links.filter(remote_id__in=missing).delete()  # to a client that is not there any more
+        RemoteLink.objects.bulk_create(
+            RemoteLink(
+                connection=connection,
+                kind=RemoteLink.Kind.CLIENT,
+                remote_id=each,
+                local_key=str(client.uuid),
+                remote_name=names[each],
+                linked_at=now,
+            )
+            for each, client in clients.items()
         )
+        found |= {each: client.pk for each, client in clients.items()}
     return found
 
 
-def _client_named(name: str, links: object) -> Client:
-    same = list(Client.objects.filter(name__iexact=name[:100])[:20])
-    taken = set(links.filter(local_key__in=[str(one.uuid) for one in same]).values_list("local_key", flat=True))  # type: ignore[attr-defined]
-    free = [one for one in same if str(one.uuid) not in taken]
-    return free[0] if len(free) == 1 else Client.objects.create(name=name[:100])
+def _clients_named(wanted: dict[str, str], links: QuerySet[RemoteLink]) -> dict[str, Client]:
+    """By the name of each customer; a new client is still to be saved."""
+    same = defaultdict(list)
+    with database.cursor() as cursor:
+        cursor.execute(SAME_NAME, [list(set(wanted.values()))])
+        for name, pk, key in cursor:
+            same[name].append(Client(pk=pk, uuid=key))
+    keys = [str(client.uuid) for clients in same.values() for client in clients]
+    taken, found = set(links.filter(local_key__in=keys).values_list("local_key", flat=True)), {}
+    for each, name in wanted.items():
+        free = [client for client in same[name] if str(client.uuid) not in taken]
+        found[each] = free[0] if len(free) == 1 else Client(name=name)
+        taken.add(str(found[each].uuid))
+    return found

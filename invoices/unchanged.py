@@ -5,9 +5,10 @@ cost. Only imported invoices are left at that, and only where all that a page ca
 own, what was gone, and what was never looked at go the general way.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection as database
@@ -35,17 +36,12 @@ def what_differs(
     """Of the page, what is not here just so; and the tokens that are known here, whatever became of them."""
     with database.cursor() as cursor:
         cursor.execute(HELD, [connection.pk, [booked.invoice.id for booked in page]])
-        held = {row[0]: row for row in cursor.fetchall()}
-        lines = defaultdict(list)
-        cursor.execute(LINES, [[row[1] for row in held.values()]])
-        for row in cursor.fetchall():
-            lines[row[0]].append(row[1:])
-    differing = []
-    for booked in page:
-        row = held.get(booked.invoice.id)
-        if row is None or not _is_held(booked, row, kind) or lines[row[1]] != as_kept(booked.lines):
-            differing.append(booked)
-    return differing, set(held)
+        rows = {row[0]: row for row in cursor.fetchall()}
+        alike = {row[1]: one for one in page if (row := rows.get(one.invoice.id)) and _is_held(one, row, kind)}
+        cursor.execute(LINES, [list(alike)])
+        lines = {pk: [line[1:] for line in held] for pk, held in groupby(cursor, itemgetter(0))}
+    same = {one.invoice.id for pk, one in alike.items() if as_kept(one.lines) == lines.get(pk, [])}
+    return [booked for booked in page if booked.invoice.id not in same], set(rows)
 
 
 def as_kept(lines: Iterable[BookedLine]) -> list[tuple[object, ...]]:

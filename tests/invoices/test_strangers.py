@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, models, transaction
 
 from connectors.interface import BookedInvoice, BookedLine, RemoteStatus
-from connectors.models import Connection
+from connectors.models import Connection, RemoteLink
 from incrementors.models import Number
 from invoices import intake, strangers
 from invoices.models import Client, Event, Invoice, InvoiceLine
@@ -176,6 +176,28 @@ def test_of_two_with_one_number_in_a_page_the_first_shows_it_and_none_shows_one_
     intake.take(set_to_import(wired), page, now=now)
     shown = Row.objects.order_by("id").values_list("is_shown", flat=True)
     assert list(shown) == [True, False, False, True, True, True], "its own IMP-00005 is no reason not to show it"
+
+
+def test_customers_become_clients_in_a_few_questions_and_each_of_ours_is_of_one_of_theirs(
+    wired: Connection, now: datetime, client_of_ours: Client, django_assert_max_num_queries: Any
+) -> None:
+    names = ["Straße 1", "STRASSE 1", "one", "ONE", "two", "", "n" * 150, "Twin", client_of_ours.name.upper(), "gone"]
+    one, *twins = (Client.objects.create(name=name) for name in ("One", "Twin", "twin"))
+    link = {"connection": wired, "kind": "CLIENT", "linked_at": now}
+    RemoteLink.objects.create(**link, remote_id="c-9", local_key=str(uuid.uuid4()), remote_name="of a client deleted")
+    page = [booked(n, client_id=f"c-{n}", client_name=name) for n, name in enumerate(names)]
+    wired = set_to_import(wired)
+    with django_assert_max_num_queries(24):
+        intake.take(wired, page, now=now)
+    clients = [row.invoice.client for row in Row.objects.order_by("pk").select_related("invoice__client")]
+    assert [client.name for client in clients] == [
+        *("Straße 1", "STRASSE 1", "One", "ONE", "two", "c-5", "n" * 100, "Twin", client_of_ours.name, "gone")
+    ]
+    assert (clients[2], clients[8]) == (one, client_of_ours), "the only one of that name"
+    assert clients[7] not in twins, "none of two"
+    links = RemoteLink.objects.filter(kind="CLIENT").order_by("remote_id")
+    stored = [(each.remote_id, each.local_key, each.remote_name) for each in links]
+    assert stored == [(f"c-{n}", str(client.uuid), names[n]) for n, client in enumerate(clients)]
 
 
 def test_what_postgres_refuses_is_refused_as_ever_and_leaves_nothing(wired: Connection, now: datetime) -> None:
