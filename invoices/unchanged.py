@@ -31,17 +31,23 @@ LINES = f"""
 
 
 def what_differs(
-    connection: Connection, page: Iterable[BookedInvoice], kind: str
+    connection: Connection, page: Sequence[BookedInvoice], kind: str
 ) -> tuple[list[BookedInvoice], set[str]]:
     """Of the page, what is not here just so; and the tokens that are known here, whatever became of them."""
+    told, tokens, alike = {booked.invoice.id: booked for booked in page}, set(), {}
     with database.cursor() as cursor:
-        cursor.execute(HELD, [connection.pk, [booked.invoice.id for booked in page]])
-        rows = {row[0]: row for row in cursor.fetchall()}
-        alike = {row[1]: one for one in page if (row := rows.get(one.invoice.id)) and _is_held(one, row, kind)}
+        cursor.execute(HELD, [connection.pk, list(told)])
+        for row in cursor:
+            tokens.add(row[0])
+            if _is_held(told[row[0]], row, kind):
+                alike[row[1]] = told[row[0]]
         cursor.execute(LINES, [list(alike)])
-        lines = {pk: [line[1:] for line in held] for pk, held in groupby(cursor, itemgetter(0))}
-    same = {one.invoice.id for pk, one in alike.items() if as_kept(one.lines) == lines.get(pk, [])}
-    return [booked for booked in page if booked.invoice.id not in same], set(rows)
+        others = {pk for pk, booked in alike.items() if booked.lines}
+        for pk, lines in groupby(cursor, itemgetter(0)):
+            is_same = [line[1:] for line in lines] == as_kept(alike[pk].lines)
+            (others.discard if is_same else others.add)(pk)
+    same = {booked.invoice.id for pk, booked in alike.items() if pk not in others}
+    return [booked for booked in page if booked.invoice.id not in same], tokens
 
 
 def as_kept(lines: Iterable[BookedLine]) -> list[tuple[object, ...]]:
