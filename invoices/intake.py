@@ -5,7 +5,6 @@ the books is known by its token, so that one that comes again changes nothing, o
 platform writes that anew under another token.
 """
 
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,21 +15,14 @@ from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Upper
 
 from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, RemoteStatus
-from connectors.models import Connection, RemoteLink
-from incrementors.models import Group
-from incrementors.services import OWN_GROUPS, hold_numbers, take_numbers
-from invoices.drafts import platform_numbers
-from invoices.models import Client, Event, Invoice, InvoiceLine, Push, PushAttempt, Voiding
+from connectors.models import Connection
+from incrementors.services import OWN_GROUPS, hold_numbers
+from invoices.models import Event, Invoice, Push, PushAttempt, Voiding
 from invoices.models import RemoteInvoice as Row
+from invoices.strangers import STATUS, bring_in, shown_once, write_lines
+from invoices.unchanged import LINE, as_kept, what_differs
 
 INVOICE = Invoice.Kind.INVOICE
-STATUS = {
-    RemoteStatus.DRAFT: Invoice.Status.SENT,
-    RemoteStatus.OPEN: Invoice.Status.SENT,
-    RemoteStatus.PART_PAID: Invoice.Status.PART_PAID,
-    RemoteStatus.PAID: Invoice.Status.PAID,
-    RemoteStatus.VOID: Invoice.Status.VOID,
-}
 HAPPENED = {
     Invoice.Status.SENT: "No longer {paid} in Sage: {due} is {left}.",
     Invoice.Status.PART_PAID: "Part {paid} in Sage: {due} is {left}.",
@@ -87,7 +79,8 @@ def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime
     options, kept, strangers = connection.options, Kept(now), list[BookedInvoice]()
     page = list({booked.document_id or booked.invoice.id: booked for booked in page}.values())  # the latest of each
     under_way = _under_way(connection, page)  # asked first: a push that ends between the two is then a row we know
-    known = _known(connection, page)
+    page, tokens = what_differs(connection, page, kind)
+    known = _known(connection, page, tokens)
     sent = _sent_accounts(row for row in known.values() if not row.invoice.is_imported)
     prefetch_related_objects([row.invoice for row in known.values() if row.invoice.is_imported], "lines")
     for booked in page:
@@ -100,7 +93,7 @@ def take(connection: Connection, page: Sequence[BookedInvoice], *, now: datetime
     kept.leave_to_voidings()
     _settle_numbers(kept.rows)
     kept.write()
-    _import(connection, strangers, kind, now)
+    bring_in(connection, strangers, kind, now)
     return Brought(imported=len(strangers), updated=len(kept.rows))
 
 
@@ -109,12 +102,13 @@ def _is_to_come(booked: BookedInvoice, under_way: set[str]) -> bool:
     return booked.invoice.status is not RemoteStatus.DRAFT and booked.invoice.reference.upper() not in under_way
 
 
-def _known(connection: Connection, page: Sequence[BookedInvoice]) -> dict[object, Row]:
-    """The rows of what this page tells of, by token and by document."""
+def _known(connection: Connection, page: Sequence[BookedInvoice], tokens: set[str]) -> dict[object, Row]:
+    """The rows of what this page tells of, by token, of those that are known, and by document."""
     rows = Row.objects.filter(connection=connection).select_related("invoice")
     documents = [booked.document_id for booked in page if booked.document_id]
     known: dict[object, Row] = {("document", row.document_id): row for row in rows.filter(document_id__in=documents)}
-    return known | {row.remote_id: row for row in rows.filter(remote_id__in=[one.invoice.id for one in page])}
+    changed = tokens.intersection(booked.invoice.id for booked in page)
+    return known | {row.remote_id: row for row in rows.filter(remote_id__in=changed)}
 
 
 def _under_way(connection: Connection, page: Sequence[BookedInvoice]) -> set[str]:
@@ -182,138 +176,22 @@ def _recoded(sent: Sequence[str], lines: Sequence[BookedLine]) -> list[list[obje
 
 def _mirror(invoice: Invoice, booked: BookedInvoice) -> None:
     """An imported invoice is what the books hold, nothing else."""
-    lines = _lines(invoice, booked.lines)
-    _put(invoice, booked)
-    compared = attrgetter("description", "quantity", "discount", "net", "tax", "nominal_code")
-    if [*map(compared, lines)] != [*map(compared, invoice.lines.all())]:
+    if as_kept(booked.lines) != [*map(attrgetter(*LINE), invoice.lines.all())]:
         invoice.lines.all().delete()
-        InvoiceLine.objects.bulk_create(lines)
-
-
-def _put(invoice: Invoice, booked: BookedInvoice) -> None:
+        write_lines([(invoice.pk, booked)])
     invoice.issue_date, invoice.due_date = booked.invoice.issue_date, booked.due_date
     invoice.reference, invoice.currency = booked.invoice.reference[:50], booked.currency
     invoice.net, invoice.tax = booked.net * invoice.sign, booked.tax * invoice.sign
     invoice.total = invoice.net + invoice.tax
 
 
-def _lines(invoice: Invoice, lines: Iterable[BookedLine]) -> list[InvoiceLine]:
-    return [
-        InvoiceLine(
-            invoice=invoice,
-            position=position,
-            description=line.description[:1000],
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            nominal_code=line.account[:80],
-            discount=line.discount,
-            net=line.net,
-            tax=line.tax,
-            total=line.net + line.tax,
-        )
-        for position, line in enumerate(lines, start=1)
-    ]
-
-
-def _import(connection: Connection, strangers: Sequence[BookedInvoice], kind: str, now: datetime) -> None:
-    """Documents raised over there, each with a client and a number of ours; the numbers are taken last."""
-    if not strangers:
-        return
-    clients = _clients(connection, strangers, now)
-    invoices = [_invoice(booked, clients[booked.invoice.client_id], kind, now) for booked in strangers]
-    hold_numbers(*OWN_GROUPS)  # an invoice just being created may be given a number that comes in here
-    holders = [invoice.uuid for invoice in invoices]
-    numbers = take_numbers(key=Group.IMPORTED, holders=holders, now=now, known_elsewhere=platform_numbers)
-    for invoice, number in zip(invoices, numbers, strict=True):
-        invoice.number, invoice.number_prefix = number.text, number.prefix
-    Invoice.objects.bulk_create(invoices)
-    rows = [_row(connection, invoice, one, now) for invoice, one in zip(invoices, strangers, strict=True)]
-    _show_once(rows)
-    Row.objects.bulk_create(rows)
-    pairs = zip(invoices, strangers, strict=True)
-    InvoiceLine.objects.bulk_create([line for invoice, one in pairs for line in _lines(invoice, one.lines)])
-    text = f"Imported from {connection.company_name}."
-    Event.objects.bulk_create([Event(invoice=one, happened_at=now, actor=None, text=text[:300]) for one in invoices])
-
-
-def _invoice(booked: BookedInvoice, client_id: int, kind: str, now: datetime) -> Invoice:
-    invoice = Invoice(
-        uuid=uuid.uuid4(),
-        kind=kind,
-        origin=Invoice.Origin.IMPORTED,
-        status=STATUS[booked.invoice.status],
-        client_id=client_id,
-        created_at=now,
-    )
-    _put(invoice, booked)
-    due = booked.invoice.outstanding
-    due = invoice.total if due is None else due * invoice.sign
-    invoice.outstanding = Decimal(0) if invoice.status == Invoice.Status.VOID else due
-    return invoice
-
-
-def _row(connection: Connection, invoice: Invoice, booked: BookedInvoice, now: datetime) -> Row:
-    theirs = booked.invoice
-    return Row(
-        invoice=invoice,
-        connection=connection,
-        remote_id=theirs.id,
-        number=theirs.number,
-        url=theirs.url,
-        total=theirs.total,
-        linked_at=now,
-        checked_at=now,
-        status=theirs.status,
-        document_id=booked.document_id,
-    )
-
-
-def _clients(connection: Connection, strangers: Sequence[BookedInvoice], now: datetime) -> dict[str, int]:
-    """Their customers -> our clients: linked before, else the only one of that name not linked yet, else a new one."""
-    names = {booked.invoice.client_id: booked.invoice.client_name for booked in strangers}
-    links = RemoteLink.objects.filter(connection=connection, kind=RemoteLink.Kind.CLIENT)
-    linked = dict(links.filter(remote_id__in=names).values_list("remote_id", "local_key"))
-    ids = {str(key): pk for key, pk in Client.objects.filter(uuid__in=linked.values()).values_list("uuid", "pk")}
-    found = {remote_id: ids[key] for remote_id, key in linked.items() if key in ids}
-    for remote_id in [each for each in names if each not in found]:
-        client = _client_named(names[remote_id] or remote_id, links)
-        found[remote_id] = client.pk
-        RemoteLink.objects.update_or_create(
-            connection=connection,
-            kind=RemoteLink.Kind.CLIENT,
-            remote_id=remote_id,
-            defaults={"local_key": str(client.uuid), "remote_name": names[remote_id], "linked_at": now},
-        )
-    return found
-
-
-def _client_named(name: str, links: object) -> Client:
-    same = list(Client.objects.filter(name__iexact=name[:100])[:20])
-    taken = set(links.filter(local_key__in=[str(one.uuid) for one in same]).values_list("local_key", flat=True))  # type: ignore[attr-defined]
-    free = [one for one in same if str(one.uuid) not in taken]
-    return free[0] if len(free) == 1 else Client.objects.create(name=name[:100])
-
-
 def _settle_numbers(rows: Sequence[Row]) -> None:
     """Rows whose number has come or changed show it only where nobody else does."""
     if any(row.number and not row.is_draft for row in rows):
         hold_numbers(*OWN_GROUPS)
-        _show_once(rows)
-
-
-def _show_once(rows: Sequence[Row]) -> None:
-    """No two invoices show one number: where another was given it first, this one goes on showing its own."""
-    texts = {row.number.upper() for row in rows if row.number}
-    ours = Invoice.objects.alias(upper=Upper("number")).filter(upper__in=texts)
-    given = {str(number).upper(): pk for number, pk in ours.values_list("number", "pk")}
-    theirs = Row.objects.filter(is_shown=True).alias(upper=Upper("number")).filter(upper__in=texts)
-    shown = {number.upper(): pk for number, pk in theirs.values_list("number", "invoice_id")}
-    for row in rows:
-        text = row.number.upper()
-        others = {given.get(text), shown.get(text)} - {None, row.invoice.pk}
-        row.is_shown = not others
-        if row.is_shown and text:
-            shown[text] = row.invoice.pk
+        shown = shown_once([(row.invoice_id, row.number) for row in rows])
+        for row, is_shown in zip(rows, shown, strict=True):
+            row.is_shown = is_shown
 
 
 def refresh(rows: Sequence[Row], found: Iterable[RemoteInvoice], *, now: datetime) -> int:

@@ -166,10 +166,10 @@ STEPS = [
     # where the worker dies: before the call, after the answer, among the writes, and once the page is kept
     ("connectors.services.open_connector", "before"),
     ("invoices.pull._keep", "before"),
-    ("invoices.intake._clients", "after"),
-    ("invoices.intake.take_numbers", "before"),
-    ("invoices.intake.take_numbers", "after"),
-    ("invoices.intake._show_once", "after"),
+    ("invoices.strangers._clients", "after"),
+    ("invoices.strangers.take_numbers", "before"),
+    ("invoices.strangers.take_numbers", "after"),
+    ("invoices.strangers.shown_once", "after"),
     ("invoices.pull._count", "before"),
     ("invoices.pull._keep", "after"),
     ("invoices.pull._look_again", "before"),
@@ -368,8 +368,8 @@ def test_a_push_that_is_recorded_while_its_page_is_taken_is_followed_and_not_imp
     def recorded_after_the_first_question(name: str) -> None:
         asked = getattr(intake, name)
 
-        def between(connection: Connection, page: Sequence[BookedInvoice]) -> Any:
-            answer = asked(connection, page)
+        def between(*args: Any) -> Any:
+            answer = asked(*args)
             if not Row.objects.exists():
                 remote = remote_of(push.invoice, wired, now, remote_id="k1", number="SI-1001")
                 push.attempts.update(outcome="SENT", resolved_at=now)
@@ -378,8 +378,8 @@ def test_a_push_that_is_recorded_while_its_page_is_taken_is_followed_and_not_imp
 
         monkeypatch.setattr(intake, name, between)
 
-    recorded_after_the_first_question("_under_way")
-    recorded_after_the_first_question("_known")
+    for question in ("_under_way", "what_differs", "_known"):
+        recorded_after_the_first_question(question)
     assert read(wired).imported == 0
     assert Invoice.objects.count() == 1
 

@@ -503,7 +503,7 @@ def test_a_reading_of_real_pages_that_dies_at_any_step_ends_with_the_same_rows(
     for n in range(8):
         books.enter(reference=f"PO-{n}")
     with monkeypatch.context() as deadly:
-        dies(deadly, target, when, at=2 if target.startswith("invoices.intake") else 1)
+        dies(deadly, target, when, at=2 if target.startswith("invoices.strangers") else 1)
         with pytest.raises(Killed):
             books.sync()
     Pull.objects.update(lease_until=None)
