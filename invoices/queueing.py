@@ -15,6 +15,7 @@ from connectors.models import Connection
 from invoices import documents
 from invoices.drafts import Refused, locked, must_be
 from invoices.models import Company, Invoice, Push, PushAttempt
+from invoices.standing import Document
 
 APPROVED = "Approved."
 AGAIN = (Push.Cause.REJECTED, Push.Cause.STOPPED)  # what may just be sent once more
@@ -25,9 +26,10 @@ OF_A_PUSH = (  # what `queue` writes
 )
 
 
-def approver(actor: User) -> Callable[[Invoice], bool]:
-    """Which invoices this person may approve, for many of them at once."""
-    second, may = Company.ours().second_person_approves, actor.has_perm("invoices.approve_invoice")
+def approver(actor: User, *, second: bool | None = None) -> Callable[[Document], bool]:
+    """Which invoices this person may approve, for many of them at once; `second`: a second person approves here."""
+    second = Company.ours().second_person_approves if second is None else second
+    may = actor.has_perm("invoices.approve_invoice")
     return lambda invoice: may and not (second and invoice.created_by_id == actor.pk)
 
 
