@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -43,12 +44,14 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     keys = {side: request.GET.get(side, "")[:100] for side in ("after", "before")}
     page = listing.page(asked, head.connection, today=today, **keys)
     all_tiles = tiles(asked, head.connection, today=today)
+    known = currencies(all_tiles)
     context = {
         **_table(page.invoices, head),
         **head.banner,
         **{"page": page, "asked": asked, "tiles": all_tiles, "query": request.GET.urlencode()},
-        **{"filters": list(asked.filters()), "headings": _headings(asked), "newest": asked.sort == NEWEST},
-        "form": _panel(asked, currencies(all_tiles)),
+        **{"filters": list(asked.filters()), "headings": partial(_headings, asked), "newest": asked.sort == NEWEST},
+        "form": partial(_panel, asked, known),
+        "currencies": known,
         "kept": {name: value for name, value in asked.values().items() if name != "q"},
         "blocked": next((str(found) for found in obstacles_of_all(head.connection)), ""),
         "at_once": AT_ONCE,
