@@ -24,21 +24,21 @@ TOLD = (  # what the list shows of an invoice itself
 )
 ROWS = """
 SELECT page.*, push.connection_id, push.state, push.cause, push.parked_because, push.lease_until, push.due_at,
-    push.sent_at, sent.connection_id, sent.number, sent.is_draft, sent.is_shown,
-    held.connection_id, held.number, held.is_draft, held.is_shown
+    push.sent_at, held.connection_id, held.number, held.is_draft, held.is_shown, push.remote_id = held.id,
+    sent.connection_id, sent.number, sent.is_draft, sent.is_shown
 FROM ({page}) AS page (id, number, kind, origin, status, issue_date, due_date, reference, currency, total)
 LEFT JOIN LATERAL (
     SELECT * FROM invoices_push WHERE invoice_id = page.id
     ORDER BY (connection_id = %s) IS TRUE DESC, requested_at DESC, id DESC LIMIT 1
 ) AS push ON TRUE
-LEFT JOIN invoices_remoteinvoice AS sent ON sent.id = push.remote_id
 LEFT JOIN LATERAL (
     SELECT * FROM invoices_remoteinvoice WHERE invoice_id = page.id
     ORDER BY (connection_id = %s) IS TRUE DESC, (connection_id = %s AND gone_at IS NULL) IS TRUE DESC, id DESC LIMIT 1
 ) AS held ON TRUE
+LEFT JOIN invoices_remoteinvoice AS sent ON sent.id = nullif(push.remote_id, held.id)
 ORDER BY {order}"""
-"""A page with the push of each that pages show, what was sent with it, and what books hold of it: of the live
-connection, which is given three times, before others, else the latest."""
+"""A page with the push of each that pages show, what books hold of it, and what was sent with the push, if that is
+another one: of the live connection, which is given three times, before others, else the latest."""
 
 
 class There(NamedTuple):
@@ -168,8 +168,8 @@ def _read(found: QuerySet[Invoice], order: list[str], connection: Connection | N
 
 
 def _listed(row: tuple[Any, ...]) -> Listed:
-    sent, held = (There._make(found) if found[0] else None for found in (row[21:25], row[25:]))
-    push = OnItsWay._make((*row[14:21], sent)) if row[14] else None
+    held, other = (There._make(found) if found[0] else None for found in (row[21:25], row[26:]))
+    push = OnItsWay._make((*row[14:21], held if row[25] else other)) if row[14] else None
     return Listed._make((*row[:14], push, held))
 
 
