@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.test import Client as Browser
 from django.urls import reverse
 
-from connectors.models import Connection
+from connectors.models import Connection, LiveDatabase
 from incrementors.models import Group, Number
 from invoices import listing
 from invoices.filtering import SORTS, asked_of
@@ -405,6 +405,19 @@ def test_a_row_has_what_was_sent_and_what_the_live_books_hold_before_others(
     held(live, "SI-6", gone_at=now)
     assert numbers(live) == ("SI-2", "SI-5"), "where it stands"
     assert numbers(None) == ("SI-2", "SI-6")
+
+
+def test_the_list_says_what_every_page_says_without_asking_for_it_again(
+    desk: Browser, new_push: NewPush, wired: Connection
+) -> None:
+    said = ("Restored from a backup.", "Sage no longer accepts our authorisation.", "Needs attention: </span>1<")
+    assert not any(text in desk.get(LIST).text for text in said)
+    new_push("ATTENTION")
+    Connection.objects.filter(pk=wired.pk).update(state="RECONNECT")
+    LiveDatabase.objects.update(identity="another cluster")
+    page, other = desk.get(LIST).text, desk.get(reverse("client-list")).text
+    assert all(text in page and text in other for text in said)
+    assert "restored copy" in page, "in the row, too"
 
 
 def test_what_a_page_keeps_for_later_is_asked_anew_when_it_hangs_on_something_else(
