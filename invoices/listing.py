@@ -158,7 +158,7 @@ def _read(found: QuerySet[Invoice], order: list[str], connection: Connection | N
     """The first of them, and one more than a page has: which they are as Django asks it, the rest by `ROWS`."""
     try:
         page, given = found.order_by(*order).values_list(*TOLD)[: PAGE_SIZE + 1].query.sql_with_params()
-    except EmptyResultSet:  # a search that found nothing
+    except EmptyResultSet:  # nothing was asked for, or a search found nothing
         return []
     ordered = (f"page.{name.removeprefix('-')}{' DESC' if name.startswith('-') else ''}" for name in order)
     live = connection.pk if connection else None
@@ -168,9 +168,11 @@ def _read(found: QuerySet[Invoice], order: list[str], connection: Connection | N
 
 
 def _listed(row: tuple[Any, ...]) -> Listed:
-    held, other = (There._make(found) if found[0] else None for found in (row[21:25], row[26:]))
-    push = OnItsWay._make((*row[14:21], held if row[25] else other)) if row[14] else None
-    return Listed._make((*row[:14], push, held))
+    """From the columns of `ROWS`: the invoice's own, its push, what is held, whether that was sent, and what was."""
+    invoice, push, held, is_sent, sent = row[:14], row[14:21], row[21:25], row[25], row[26:]
+    there = There._make(held) if held[0] else None
+    remote = there if is_sent else There._make(sent) if sent[0] else None
+    return Listed._make((*invoice, OnItsWay._make((*push, remote)) if push[0] else None, there))
 
 
 def in_order(found: QuerySet[Invoice], sort: str) -> QuerySet[Invoice]:
