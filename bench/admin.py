@@ -51,7 +51,7 @@ class InvoiceAdmin(ModelAdmin):  # type: ignore[type-arg]  # it takes none at ru
 
 SITE = AdminSite()
 SITE.register(Invoice, InvoiceAdmin)
-urlpatterns = [path("admin/", SITE.urls)]
+urlpatterns = [path("admin/", SITE.urls), path("favicon.ico", lambda _: HttpResponse(status=204))]
 
 
 def own_addresses(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

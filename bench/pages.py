@@ -35,11 +35,11 @@ class Side:
         browser.force_login(User.objects.get(username="ada"))
         return cls(name, browser)
 
-    def get(self, address: str) -> None:
+    def get(self, address: str) -> bytes:
         answer = self.browser.get(address)
         if answer.status_code != 200:
             raise AssertionError(f"{address} answers {answer.status_code}")
-        answer.getvalue()
+        return bytes(answer.getvalue())
 
 
 def _list(**asked: str) -> Address:
@@ -201,12 +201,12 @@ def run(large: int) -> Iterator[Figure]:
 
 def _figures(what: str, address: Address, sides: Mapping[int, Side]) -> Iterator[Figure]:
     small, large = sides
-    there, statements, blocks = {}, {}, {}
+    there, statements, blocks, rows = {}, {}, {}, {}
     for count, side in sides.items():
         books.use(side.name)
         there[count] = address()
         with CaptureQueriesContext(connection) as captured:
-            side.get(there[count])
+            rows[count] = side.get(there[count]).count(b"<tr data-row")
         statements[count] = len(captured)
         blocks[count] = _blocks(side, there[count])
     took = rounds.measure({str(count): _asking(side, there[count]) for count, side in sides.items()})
@@ -214,6 +214,7 @@ def _figures(what: str, address: Address, sides: Mapping[int, Side]) -> Iterator
     told = f"{_plain(took, small)}, {_plain(took, large)}; {looked}"
     ratios = took.ratios(str(large), str(small))
     if what.startswith(("list", "search")):
+        told += f"; {rows[small]}, {rows[large]} rows"
         yield Figure(goal="9", what=what, samples=ratios, plain=told)
         yield Figure(goal="9b", what=what, samples=tuple(Fraction(each) for each in statements.values()))
     grown = tuple(Fraction(rounds.exponent(ratio, large // small)) for ratio in ratios)

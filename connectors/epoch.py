@@ -32,6 +32,7 @@ def identity() -> str:
 
 COPIED = f"EXISTS (SELECT FROM connectors_livedatabase WHERE identity <> {IDENTITY})"
 BEHIND = "EXISTS (SELECT FROM connectors_livedatabase WHERE confirmed_at IS NOT NULL AND caught_up_at IS NULL)"
+HOLDS = f"({COPIED} OR {BEHIND})"
 BROKEN = "EXISTS (SELECT FROM connectors_connection WHERE state = 'RECONNECT')"
 
 
@@ -42,7 +43,7 @@ def is_copy() -> bool:
 
 def is_held() -> bool:
     """Nothing is sent, fetched or numbered: it is a copy, or was one and has not caught up with Sage yet."""
-    return bool(_ask(f"{COPIED} OR {BEHIND}")[0])
+    return bool(_ask(HOLDS)[0])
 
 
 def troubles(*more: str) -> tuple[Any, ...]:
@@ -50,7 +51,7 @@ def troubles(*more: str) -> tuple[Any, ...]:
 
     And what `more` of our own constants ask, each a value in SQL.
     """
-    return _ask(f"{COPIED} OR {BEHIND}", BROKEN, *more)
+    return _ask(HOLDS, BROKEN, *more)
 
 
 def _ask(*conditions: str) -> tuple[Any, ...]:

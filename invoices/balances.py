@@ -14,7 +14,6 @@ from invoices.models import InvoiceTotal
 
 AWAITING = ("SENT", "PART_PAID")
 INVOICED = ("APPROVED", *AWAITING, "PAID")
-TILES = ("DRAFT", "ASKED", "APPROVED", "AWAITING", "OVERDUE", "PAID")
 LOCK = 1_601_026_001  # of Postgres, for who folds or mends: no two do so at once, and who writes invoices never waits
 
 
@@ -111,46 +110,6 @@ def _months_before(day: date, months: int) -> date:
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, 1)
 
-
-def tiles(today: date) -> dict[str, list[Tally]]:
-    """By the names in TILES, per currency: what is awaited and overdue is what is outstanding, else the totals.
-
-    Draft counts those that wait for approval too; Overdue is a part of Awaiting.
-    """
-    late = Q(due_date__lt=today, status__in=AWAITING)
-    rows = (
-        InvoiceTotal.objects.values("status", "currency")
-        .annotate(
-            count=Sum("invoices"),
-            all=Sum("total"),
-            owed=Sum("outstanding"),
-            late_count=Coalesce(Sum("invoices", filter=late), 0),
-            late_owed=Coalesce(Sum("outstanding", filter=late), Decimal(0)),
-        )
-        .filter(count__gt=0)
-        .order_by("currency")
-    )
-    found: dict[str, dict[str, Tally]] = {name: {} for name in TILES}
-    for row in rows:
-        amounts = {"owed": (row["count"], row["owed"]), "late": (row["late_count"], row["late_owed"])}
-        for name, which in COUNTED_AS.get(row["status"], ()):
-            invoices, amount = amounts.get(which, (row["count"], row["all"]))
-            before = found[name].get(row["currency"], Tally(currency=row["currency"], invoices=0, amount=Decimal(0)))
-            found[name][row["currency"]] = Tally(
-                currency=row["currency"], invoices=before.invoices + invoices, amount=before.amount + amount
-            )
-    return {name: [tally for tally in by_currency.values() if tally.invoices] for name, by_currency in found.items()}
-
-
-COUNTED_AS = {
-    # by status: the tiles it is counted on, and which of its figures
-    "DRAFT": (("DRAFT", "all"),),
-    "ASKED": (("DRAFT", "all"), ("ASKED", "all")),
-    "APPROVED": (("APPROVED", "all"),),
-    "SENT": (("AWAITING", "owed"), ("OVERDUE", "late")),
-    "PART_PAID": (("AWAITING", "owed"), ("OVERDUE", "late")),
-    "PAID": (("PAID", "all"),),
-}
 
 KEY = "origin, status, currency, month, due_date"
 SUMS = "invoices, total, outstanding"

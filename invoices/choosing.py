@@ -14,7 +14,7 @@ from connectors.models import Connection
 from invoices import queueing, services
 from invoices.listing import chosen
 from invoices.models import Invoice, Push
-from invoices.standing import latest_push
+from invoices.standing import Document, OnItsWay, latest_push
 
 AT_ONCE = 200
 COUNTED = 10_000
@@ -27,22 +27,25 @@ Why = Callable[[Invoice], str]
 class Chooser:
     """Says for each invoice why this person can't approve or send it as things stand; "" where they can."""
 
-    may_approve: Callable[[Invoice], bool]
+    may_approve: Callable[[Document], bool]
     connection: Connection | None
 
     @classmethod
     def of(cls, actor: User, connection: Connection | None) -> "Chooser":
         return cls(may_approve=services.approver(actor), connection=connection)
 
-    def why_not_approve(self, invoice: Invoice) -> str:
+    def why_not_approve(self, invoice: Document) -> str:
         if invoice.status == Invoice.Status.DRAFT:
             return "" if self.may_approve(invoice) else "for somebody else to approve"
         return _closed(invoice) or "already approved"
 
     def why_not_send(self, invoice: Invoice) -> str:
+        return self.why_not_go(invoice, latest_push(invoice, self.connection))
+
+    def why_not_go(self, invoice: Document, push: OnItsWay | None) -> str:
+        """As `why_not_send`, where the push that pages show is known."""
         if closed := _closed(invoice):
             return closed
-        push = latest_push(invoice, self.connection)
         if push and push.is_open:
             return "already on the way"
         if push and self._is_held(push):
@@ -51,7 +54,7 @@ class Chooser:
             return "for somebody else to approve"
         return ""
 
-    def _is_held(self, push: Push) -> bool:
+    def _is_held(self, push: OnItsWay) -> bool:
         """Here: what was held on its way to books connected before can go to these, unless it may be there already."""
         if self.connection and push.connection_id != self.connection.pk:
             return False
@@ -59,7 +62,7 @@ class Chooser:
         return is_doubtful or push.state == Push.State.PARKED
 
 
-def _closed(invoice: Invoice) -> str:
+def _closed(invoice: Document) -> str:
     """Why nothing can be done with it any more."""
     if invoice.status == Invoice.Status.VOID:
         return "void"

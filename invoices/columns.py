@@ -31,9 +31,8 @@ class Column:
     shown: bool
 
 
-def columns_of(user: User) -> list[Column]:
-    """All of them in this person's order; one that is new since they chose stands where it stands by default."""
-    choice = ViewChoice.objects.filter(user=user, page=PAGE).first() or ViewChoice()
+def columns_of(choice: ViewChoice) -> list[Column]:
+    """All of them in a person's order; one that is new since they chose stands where it stands by default."""
     return [Column(name=name, label=COLUMNS[name], shown=name not in choice.left_out) for name in _order(choice)]
 
 

@@ -109,6 +109,8 @@ def _day(day: date | None) -> str:
 
 def asked_of(query: QueryDict) -> Asked:
     """What an address asks for."""
+    if not query:
+        return Asked()
     form = FilterForm({name: query.get(name, "").replace("\x00", " ").strip()[:100] for name in query})
     form.full_clean()
     known = {name: value for name, value in form.cleaned_data.items() if value}

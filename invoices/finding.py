@@ -5,11 +5,12 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from incrementors.services import holders_of
+from incrementors.services import has_in, holders_of
 from invoices.models import Client, Import, ImportedRow, Invoice, InvoiceLine, RemoteInvoice
 
 LIMIT = 1000
 WORDS = 5
+MANY = 2000  # clients whose ids are handed over
 Place = tuple[str, QuerySet[Any, Any]]
 SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
 
@@ -44,15 +45,19 @@ def _says_much(word: str) -> tuple[bool, bool, int]:
 def _by_client(among: QuerySet[Invoice], first: str, others: list[str]) -> list[Place]:
     """Those whose client has the first word: it has the second too, or that is looked up among the invoice's own."""
     clients, places = _clients(first), list[Place]()
-    if not clients.exists():
+    known = list(clients.values_list("pk", flat=True)[: MANY + 1])
+    if not known:
         return []
+    # Of a list Postgres sees at each invoice whether its client is one of them, else it looks each client up.
+    theirs: Any = known if len(known) <= MANY and not others else clients.values("pk")
     for place, word in enumerate(others):
-        of_them = among.filter(client__in=clients.values("pk"))
+        of_them = among.filter(client__in=theirs)
         if len(word) < SHORTEST:
             return [*places, ("pk", _all_say(of_them, others[place:]))]
         places += _by_its_own(_all_say(of_them, others[place + 1 :]), word)
         clients = clients & _clients(word)
-    return [*places, ("pk", among.filter(client__in=clients.values("pk")))]
+        theirs = clients.values("pk")
+    return [*places, ("pk", among.filter(client__in=theirs))]
 
 
 def _by_its_own(among: QuerySet[Invoice], word: str) -> list[Place]:
@@ -63,11 +68,11 @@ def _by_its_own(among: QuerySet[Invoice], word: str) -> list[Place]:
     if len(word) < SHORTEST:
         return [("pk", among.filter(uuid__in=holders_of(word, whole=True)))]
     ids = among.values("pk")
-    numbers = Q(number__icontains=word) | Q(remote_id__iexact=word)
+    numbers = has_in("number", word) | Q(remote_id__iexact=word)
     lines = InvoiceLine.objects.order_by().filter(description__icontains=word, invoice__in=ids)
     return [
         ("pk", among.filter(uuid__in=holders_of(word))),
-        ("pk", among.filter(reference__icontains=word)),
+        ("pk", among.filter(has_in("reference", word))),
         ("invoice", RemoteInvoice.objects.filter(numbers, invoice__in=ids).distinct()),
         ("invoice", lines.distinct()),
         ("invoice", _brought(word).filter(invoice__in=ids)),
@@ -81,15 +86,18 @@ def _all_say(among: QuerySet[Invoice], words: list[str]) -> QuerySet[Invoice]:
 
 
 def _says(word: str) -> Q:
-    """Whether an invoice has the word anywhere, asked of one that another word has found."""
+    """Whether an invoice has the word anywhere, asked of one that another word has found.
+
+    Its client is asked by itself: joined, Postgres would read all clients for a few invoices.
+    """
     remotes = RemoteInvoice.objects.filter(
         Q(number__icontains=word) | Q(remote_id__iexact=word), invoice=OuterRef("pk")
     )
     lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"), description__icontains=word)
-    client = Q(client__name__icontains=word) | Q(client__reference__icontains=word)
+    client = _clients(word).filter(pk=OuterRef("client"))
     numbers = holders_of(word).filter(holder=OuterRef("uuid"))
-    places = (lines.order_by(), remotes, numbers, _brought(word).filter(invoice=OuterRef("pk")))
-    return Q(reference__icontains=word) | client | Q(*(Q(Exists(place)) for place in places), _connector=Q.OR)
+    places = (client, lines.order_by(), remotes, numbers, _brought(word).filter(invoice=OuterRef("pk")))
+    return Q(reference__icontains=word) | Q(*(Q(Exists(place)) for place in places), _connector=Q.OR)
 
 
 def _brought(word: str) -> QuerySet[Any, Any]:

@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from connectors.models import Connection
 from invoices import paper
 from invoices.balances import AWAITING
 from invoices.choosing import Chooser
 from invoices.columns import Column
-from invoices.models import Invoice, Push, RemoteInvoice
-from invoices.standing import Standing, held_as, latest_push, shown_number, standing_of
+from invoices.listing import Listed, There
+from invoices.models import Invoice
+from invoices.standing import Standing, number_of, standing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,8 @@ class Badges:
 class Row:
     """One invoice as the list shows it, and why it can't be approved or sent from there."""
 
-    invoice: Invoice
-    push: Push | None
-    remote: RemoteInvoice | None
+    invoice: Listed
+    remote: There | None
     stands: Standing
     number: str
     is_owed: bool
@@ -77,32 +76,27 @@ class Row:
         return SafeString(_row(self, ' hx-swap-oob="true"'))
 
 
-def rows_of(
-    invoices: Iterable[Invoice],
-    connection: Connection | None,
-    chooser: Chooser,
-    columns: Iterable[Column],
-    *,
-    held: bool,
-) -> list[Row]:
+def rows_of(invoices: Iterable[Listed], chooser: Chooser, columns: Iterable[Column], *, held: bool) -> list[Row]:
     """`held`: the database is a restored copy."""
+    connection, now = chooser.connection, timezone.now()
     shown = tuple(column.name for column in columns if column.shown)
     today, badges = timezone.localdate(), Badges(cache(_status_badge), cache(_standing_badge), cache(_credit_badge))
     address = reverse("invoice-detail", args=[0])
 
-    def row(invoice: Invoice) -> Row:
-        push, awaited = latest_push(invoice, connection), invoice.status in AWAITING
+    def row(invoice: Listed) -> Row:
+        push, awaited = invoice.push, invoice.status in AWAITING
+        is_live = bool(connection and invoice.held and invoice.held.connection_id == connection.pk)
+        held_there = invoice.held if is_live else None
         late = (today - invoice.due_date).days if awaited and not invoice.is_credit_note else 0
         return Row(
             invoice=invoice,
-            push=push,
-            remote=held_as(invoice, push, connection),
-            stands=standing_of(invoice, push, connection, now=timezone.now(), held=held),
-            number=shown_number(invoice, connection),
+            remote=push.remote if push and push.remote else invoice.held if invoice.is_imported else held_there,
+            stands=standing_of(invoice, push, connection, now=now, held=held),
+            number=number_of(invoice, held_there, connection),
             is_owed=awaited,
             days_overdue=max(0, late),
             why_not_approve=chooser.why_not_approve(invoice),
-            why_not_send=chooser.why_not_send(invoice),
+            why_not_send=chooser.why_not_go(invoice, push),
             columns=shown,
             badges=badges,
             address=address.replace("0", str(invoice.pk)),
@@ -114,7 +108,7 @@ def rows_of(
 def _row(row: Row, swap: str = "") -> str:
     one, key, number = row.invoice, row.invoice.pk, escape(row.number)
     kind = _beneath(row.badges.of_credit_notes()) if one.is_credit_note else ""
-    pushed = ' class="pushed"' if row.push else ""
+    pushed = ' class="pushed"' if one.push else ""
     return (
         f'<tr data-row{pushed} id="row-{key}"{swap}>'
         f'<td class="pick"><label class="pick-box"><input type="checkbox" name="ids" value="{key}" id="pick-{key}"'
@@ -178,9 +172,9 @@ def _credit_badge() -> str:
 
 
 def _sent(row: Row) -> str:
-    told = ""
-    if row.push and row.push.sent_at:
-        at = localtime(row.push.sent_at)
+    told, push = "", row.invoice.push
+    if push and push.sent_at:
+        at = localtime(push.sent_at)
         told = f'<time datetime="{at.isoformat()}">{_day(at)}, {at:%H:%M}</time>'
     elif row.stands.moving:
         told = '<span class="muted" aria-hidden="true">…</span>'
@@ -188,8 +182,8 @@ def _sent(row: Row) -> str:
 
 
 CELLS: dict[str, Callable[[Row], str]] = {
-    "client": lambda row: _cell("Client", escape(row.invoice.client.name), "wide"),
-    "property": lambda row: _cell("Property", escape(row.invoice.site.name) if row.invoice.site else "", "wide"),
+    "client": lambda row: _cell("Client", escape(row.invoice.client), "wide"),
+    "property": lambda row: _cell("Property", escape(row.invoice.site or ""), "wide"),
     "reference": lambda row: _cell("Reference", escape(row.invoice.reference), "wide"),
     "date": lambda row: _cell("Date", _day(row.invoice.issue_date), "nowrap"),
     "due": _due,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -14,17 +15,16 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connectors import epoch
-from connectors.models import Connection
 from connectors.services import live_connection
-from invoices import bulk_services, choosing, columns, export, listing, sends, services
+from invoices import bulk_services, choosing, columns, export, listing, services
 from invoices.choosing import AT_ONCE, Chooser, Done
 from invoices.filtering import NEWEST, Asked, FilterForm, asked_of
+from invoices.list_head import Head, head_for
 from invoices.list_rows import rows_of
-from invoices.models import BulkMember, Invoice, Push
+from invoices.listing import Listed
+from invoices.models import BulkMember, Invoice
 from invoices.obstacles import obstacles_of_all
 from invoices.push_views import person
-from invoices.standing import pushes_of
 from invoices.tiles import currencies, tiles
 
 NAMED = 20
@@ -40,31 +40,30 @@ class Heading:
 
 @require_safe
 def invoice_list(request: HttpRequest) -> HttpResponse:
-    connection, today, asked = live_connection(), timezone.localdate(), asked_of(request.GET)
+    head, today, asked = head_for(person(request)), timezone.localdate(), asked_of(request.GET)
     keys = {side: request.GET.get(side, "")[:100] for side in ("after", "before")}
-    page = listing.page(asked, connection, today=today, **keys)
-    all_tiles = tiles(asked, connection, today=today)
+    page = listing.page(asked, head.connection, today=today, **keys)
+    all_tiles = tiles(asked, head.connection, today=today)
+    known = currencies(all_tiles)
     context = {
-        **_table(request, page.invoices, connection),
+        **_table(page.invoices, head),
+        **head.banner,
         **{"page": page, "asked": asked, "tiles": all_tiles, "query": request.GET.urlencode()},
-        **{"filters": list(asked.filters()), "headings": _headings(asked), "newest": asked.sort == NEWEST},
-        "form": _panel(asked, currencies(all_tiles)),
+        **{"filters": list(asked.filters()), "headings": partial(_headings, asked), "newest": asked.sort == NEWEST},
+        "form": partial(_panel, asked, known),
+        "currencies": known,
         "kept": {name: value for name, value in asked.values().items() if name != "q"},
-        "blocked": next((str(found) for found in obstacles_of_all(connection)), ""),
+        "blocked": next((str(found) for found in obstacles_of_all(head.connection)), ""),
         "at_once": AT_ONCE,
-        "running": sends.running().first(),
+        "running": head.running,
     }
     return render(request, "invoices/list.html", context)
 
 
-def _table(request: HttpRequest, invoices: Iterable[Invoice], connection: Connection | None) -> dict[str, Any]:
+def _table(invoices: Iterable[Listed], head: Head) -> dict[str, Any]:
     """The rows with this person's columns, and those of them that will still change by themselves."""
-    chooser, chosen = Chooser.of(person(request), connection), columns.columns_of(person(request))
-    invoices = list(invoices)
-    pushes = (push for invoice in invoices for push in pushes_of(invoice))
-    held = any(push.state != Push.State.SENT for push in pushes) and epoch.is_held()
-    rows = rows_of(invoices, connection, chooser, chosen, held=held)
-    return {"rows": rows, "moving": [row.seen for row in rows if row.stands.moving], "columns": chosen}
+    rows = rows_of(invoices, head.chooser, head.columns, held=head.is_held)
+    return {"rows": rows, "moving": [row.seen for row in rows if row.stands.moving], "columns": head.columns}
 
 
 def _headings(asked: Asked) -> dict[str, Heading]:
@@ -93,13 +92,13 @@ def _panel(asked: Asked, known: list[str]) -> FilterForm:
 def invoice_moving(request: HttpRequest) -> HttpResponse:
     """The rows that look otherwise than a page last saw them; 204 where none does."""
     seen = {text.partition(".")[0]: text for text in request.GET.getlist("seen")[: listing.PAGE_SIZE]}
-    connection = live_connection()
-    table = _table(request, listing.chosen(_ids(list(seen))), connection)
+    head = head_for(person(request))
+    table = _table(listing.these(_ids(list(seen)), head.connection), head)
     changed = [row for row in table["rows"] if seen.get(str(row.invoice.pk)) != row.seen]
     if not changed:
         return HttpResponse(status=204)
     asked = asked_of(request.GET)
-    shown = {"tiles": tiles(asked, connection, today=timezone.localdate()), "asked": asked}
+    shown = {"tiles": tiles(asked, head.connection, today=timezone.localdate()), "asked": asked}
     return render(request, "invoices/_moved.html", {**table, **shown, "rows": changed, "fragment": True})
 
 

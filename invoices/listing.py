@@ -1,19 +1,106 @@
 """The invoice list: what a person asked to see, in any order, page by page by key, never counting the whole table."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connection as database
 from django.db.models import Prefetch, Q, QuerySet
 
 from connectors.models import Connection
-from invoices.filtering import Asked, filtered
+from invoices.filtering import NEWEST, STATES, Asked, filtered
 from invoices.finding import Found, find
 from invoices.models import Invoice, Push
 
 PAGE_SIZE = 50
 FIELDS = {"date": "issue_date", "due": "due_date", "number": "number", "total": "total"}
 Key = tuple[object, int]
+TOLD = (  # what the list shows of an invoice itself
+    *("pk", "number", "kind", "origin", "status", "issue_date", "due_date", "reference", "currency"),
+    *("total", "outstanding", "created_by_id", "client__name", "site__name"),
+)
+ROWS = """
+SELECT page.*, push.connection_id, push.state, push.cause, push.parked_because, push.lease_until, push.due_at,
+    push.sent_at, held.connection_id, held.number, held.is_draft, held.is_shown, push.remote_id = held.id,
+    sent.connection_id, sent.number, sent.is_draft, sent.is_shown
+FROM ({page}) AS page (id, number, kind, origin, status, issue_date, due_date, reference, currency, total)
+LEFT JOIN LATERAL (
+    SELECT * FROM invoices_push WHERE invoice_id = page.id
+    ORDER BY (connection_id = %s) IS TRUE DESC, requested_at DESC, id DESC LIMIT 1
+) AS push ON TRUE
+LEFT JOIN LATERAL (
+    SELECT * FROM invoices_remoteinvoice WHERE invoice_id = page.id
+    ORDER BY (connection_id = %s) IS TRUE DESC, (connection_id = %s AND gone_at IS NULL) IS TRUE DESC, id DESC LIMIT 1
+) AS held ON TRUE
+LEFT JOIN invoices_remoteinvoice AS sent ON sent.id = nullif(push.remote_id, held.id)
+ORDER BY {order}"""
+"""A page with the push of each that pages show, what books hold of it, and what was sent with the push, if that is
+another one: of the live connection, which is given three times, before others, else the latest."""
+
+
+class There(NamedTuple):
+    """What a platform holds of it."""
+
+    connection_id: UUID
+    number: str
+    is_draft: bool
+    is_shown: bool
+
+
+class OnItsWay(NamedTuple):
+    """Its push."""
+
+    connection_id: UUID
+    state: str
+    cause: str
+    parked_because: str
+    lease_until: datetime | None
+    due_at: datetime
+    sent_at: datetime | None
+    remote: There | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+
+class Listed(NamedTuple):
+    """An invoice as the list reads it, in plain values; `held` is what books hold of it, the connected ones if any."""
+
+    pk: int
+    number: str | None
+    kind: str
+    origin: str
+    status: str
+    issue_date: date
+    due_date: date
+    reference: str
+    currency: str
+    total: Decimal
+    outstanding: Decimal
+    created_by_id: int | None
+    client: str
+    site: str | None
+    push: OnItsWay | None
+    held: There | None
+
+    def __str__(self) -> str:
+        return self.number or "Unnumbered"
+
+    @property
+    def is_imported(self) -> bool:
+        return self.origin == IMPORTED
+
+    @property
+    def is_credit_note(self) -> bool:
+        return self.kind == CREDIT_NOTE
+
+
+OPEN = frozenset(str(state) for state in STATES["MOVING"])
+IMPORTED, CREDIT_NOTE = str(Invoice.Origin.IMPORTED), str(Invoice.Kind.CREDIT_NOTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +108,7 @@ class Page:
     """One page of invoices, the addresses of its neighbours ("" where there is none), how many a search found (None
     where nothing was searched for), and whether it found more than can be shown."""
 
-    invoices: list[Invoice]
+    invoices: list[Listed]
     before: str
     after: str
     found: int | None
@@ -37,7 +124,7 @@ def page(asked: Asked, connection: Connection | None, *, today: date, after: str
     order = _order(asked.sort)
     if back:
         order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
-    rows = list(_with_what_is_shown(found).order_by(*order)[: PAGE_SIZE + 1])
+    rows = _read(found, order, connection)
     further, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if back:
         rows.reverse()
@@ -60,6 +147,32 @@ def matching(asked: Asked, connection: Connection | None, *, today: date) -> tup
         return found, None
     match = find(found, asked.q)
     return found.filter(pk__in=match.ids), match
+
+
+def these(ids: list[int], connection: Connection | None) -> list[Listed]:
+    """A page's worth of them, the newest first."""
+    return _read(Invoice.objects.filter(pk__in=ids), _order(NEWEST), connection)
+
+
+def _read(found: QuerySet[Invoice], order: list[str], connection: Connection | None) -> list[Listed]:
+    """The first of them, and one more than a page has: which they are as Django asks it, the rest by `ROWS`."""
+    try:
+        page, given = found.order_by(*order).values_list(*TOLD)[: PAGE_SIZE + 1].query.sql_with_params()
+    except EmptyResultSet:  # nothing was asked for, or a search found nothing
+        return []
+    ordered = (f"page.{name.removeprefix('-')}{' DESC' if name.startswith('-') else ''}" for name in order)
+    live = connection.pk if connection else None
+    with database.cursor() as cursor:
+        cursor.execute(ROWS.format(page=page, order=", ".join(ordered)), [*given, live, live, live])
+        return [_listed(row) for row in cursor.fetchall()]
+
+
+def _listed(row: tuple[Any, ...]) -> Listed:
+    """From the columns of `ROWS`: the invoice's own, its push, what is held, whether that was sent, and what was."""
+    invoice, push, held, is_sent, sent = row[:14], row[14:21], row[21:25], row[25], row[26:]
+    there = There._make(held) if held[0] else None
+    remote = there if is_sent else There._make(sent) if sent[0] else None
+    return Listed._make((*invoice, OnItsWay._make((*push, remote)) if push[0] else None, there))
 
 
 def in_order(found: QuerySet[Invoice], sort: str) -> QuerySet[Invoice]:
@@ -93,7 +206,7 @@ def _beyond(sort: str, key: Key, *, forwards: bool) -> Q:
     return bound & (Q((f"{field}__{side}", value)) | Q((f"id__{side}", pk)))
 
 
-def _text(sort: str, invoice: Invoice) -> str:
+def _text(sort: str, invoice: Listed) -> str:
     return f"{getattr(invoice, FIELDS[sort.removeprefix('-')])}.{invoice.pk}"
 
 

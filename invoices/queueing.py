@@ -16,6 +16,7 @@ from connectors.models import Connection
 from invoices import documents
 from invoices.drafts import Refused, locked, must_be
 from invoices.models import Invoice, Push, PushAttempt
+from invoices.standing import Document
 from invoices.writing import update
 
 APPROVED = "Approved."
@@ -28,12 +29,13 @@ OF_A_PUSH = (  # what `queue` writes
 SECOND = "SELECT second_person_approves FROM invoices_company WHERE id = 1"
 
 
-def approver(actor: User) -> Callable[[Invoice], bool]:
-    """Which invoices this person may approve, for many of them at once."""
+def approver(actor: User, *, second: bool | None = None) -> Callable[[Document], bool]:
+    """Which invoices this person may approve, for many of them at once; `second`: a second person approves here."""
     may = actor.has_perm("invoices.approve_invoice")
-    with connection.cursor() as cursor:
-        cursor.execute(SECOND)
-        second = cursor.fetchone() == (True,)
+    if second is None:
+        with connection.cursor() as cursor:
+            cursor.execute(SECOND)
+            second = cursor.fetchone() == (True,)
     return lambda invoice: may and not (second and invoice.created_by_id == actor.pk)
 
 

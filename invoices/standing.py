@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils.timezone import localtime
@@ -49,6 +51,51 @@ class Standing:
     moving: bool = False
 
 
+class There(Protocol):
+    """What a platform holds of an invoice, as a model or as the list reads it."""
+
+    @property
+    def connection_id(self) -> UUID: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def is_draft(self) -> bool: ...
+    @property
+    def is_shown(self) -> bool: ...
+
+
+class OnItsWay(Protocol):
+    """A push, as far as it says where the invoice stands; a model, or as the list reads it."""
+
+    @property
+    def connection_id(self) -> UUID: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def parked_because(self) -> str: ...
+    @property
+    def lease_until(self) -> datetime | None: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def remote(self) -> There | None: ...
+
+
+class Document(Protocol):
+    """An invoice, as far as it says where it stands and what can be done with it; a model, or as the list reads it."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def is_imported(self) -> bool: ...
+    @property
+    def created_by_id(self) -> int | None: ...
+
+
 NOT_SENT = Standing(code="NOT_SENT", label="Not sent", tone="neutral", icon="dash-circle")
 SENT = Standing(code="SENT", label="Sent", tone="good", icon="check-circle-fill")
 IMPORTED = Standing(code="IMPORTED", label="Imported", tone="neutral", icon="link-45deg")
@@ -78,7 +125,7 @@ STOPPED = f"The worker that was sending it has stopped. {LOOKS_FIRST}."
 SERVER = "whoever runs this server should see whether its workers and its broker run."
 
 
-def standing(push: Push | None, connection: Connection | None, *, now: datetime, held: bool = False) -> Standing:
+def standing(push: OnItsWay | None, connection: Connection | None, *, now: datetime, held: bool = False) -> Standing:
     """The whole table: what a push in each state, over a connection in each state, is called on screen, what it waits
     for and until when or for whom. `held`: the database is a restored copy."""
     if push is None or push.state == Push.State.CANCELLED:
@@ -90,7 +137,7 @@ def standing(push: Push | None, connection: Connection | None, *, now: datetime,
     return replace(kind, reason=reason, brief=brief)
 
 
-def _sent(push: Push, connection: Connection | None, held: bool) -> Standing:
+def _sent(push: OnItsWay, connection: Connection | None, held: bool) -> Standing:
     """Its number comes by itself, and soon; that of a draft over there only once somebody releases it."""
     remote = push.remote
     if connection is None or not remote or remote.number or remote.is_draft or _is_gone(push, connection):
@@ -101,14 +148,14 @@ def _sent(push: Push, connection: Connection | None, held: bool) -> Standing:
     return NUMBER_TO_COME
 
 
-def _is_gone(push: Push, connection: Connection | None) -> bool:
+def _is_gone(push: OnItsWay, connection: Connection | None) -> bool:
     return connection is None or connection.pk != push.connection_id
 
 
 Why = tuple[str, str]  # what it waits for in a sentence, and in a few words
 
 
-def _why_waiting(push: Push, connection: Connection | None, now: datetime) -> Why:
+def _why_waiting(push: OnItsWay, connection: Connection | None, now: datetime) -> Why:
     if connection is None or _is_gone(push, connection):
         return f"It waits {GONE}", "not connected"
     if connection.state == Connection.State.RECONNECT:
@@ -125,14 +172,14 @@ def _why_waiting(push: Push, connection: Connection | None, now: datetime) -> Wh
     return _nobody(push.due_at, connection, now) or ("It goes as soon as a worker is free.", "")
 
 
-def _why_sending(push: Push, connection: Connection | None, now: datetime) -> Why:
+def _why_sending(push: OnItsWay, connection: Connection | None, now: datetime) -> Why:
     until = push.lease_until
     if until is None or until > now:
         return (f"Sage has until {_clock(until)} to answer." if until else "", "")
     return _nobody(until, connection, now) or (STOPPED, "its worker stopped")
 
 
-def _why_checking(push: Push, connection: Connection | None, now: datetime) -> Why:
+def _why_checking(push: OnItsWay, connection: Connection | None, now: datetime) -> Why:
     if connection is None or _is_gone(push, connection):
         return f"{LOST}Whether Sage has it can't be seen {GONE}", "not connected"
     if connection.state == Connection.State.RECONNECT:
@@ -144,7 +191,7 @@ def _why_checking(push: Push, connection: Connection | None, now: datetime) -> W
     return f"{LOST}{reason}", brief
 
 
-def _why_not_settled(push: Push, connection: Connection | None, now: datetime) -> Why:
+def _why_not_settled(push: OnItsWay, connection: Connection | None, now: datetime) -> Why:
     """What keeps a person from settling it now; empty where nothing does: what was refused can go to other books."""
     if push.cause in (Push.Cause.REJECTED, Push.Cause.STOPPED) and connection and _is_gone(push, connection):
         return "", ""
@@ -157,7 +204,7 @@ def _why_not_settled(push: Push, connection: Connection | None, now: datetime) -
     return "", ""
 
 
-def _why_parked(push: Push, _: Connection | None, __: datetime) -> Why:
+def _why_parked(push: OnItsWay, _: Connection | None, __: datetime) -> Why:
     return f"It is not sent until somebody unparks it: {push.parked_because}", push.parked_because
 
 
@@ -174,7 +221,7 @@ def stuck_for(due_at: datetime, connection: Connection | None, now: datetime) ->
     return now - due_at if now - max(due_at, heard_at or due_at) >= STUCK else None
 
 
-IN_WORDS: dict[str, tuple[Standing, Callable[[Push, Connection | None, datetime], Why]]] = {
+IN_WORDS: dict[str, tuple[Standing, Callable[[OnItsWay, Connection | None, datetime], Why]]] = {
     # what a push that is open is called, and what says why it is so
     Push.State.READY: (WAITING, _why_waiting),
     Push.State.SENDING: (SENDING, _why_sending),
@@ -189,7 +236,7 @@ def _clock(moment: datetime) -> str:
 
 
 def standing_of(
-    invoice: Invoice, push: Push | None, connection: Connection | None, *, now: datetime, held: bool = False
+    invoice: Document, push: OnItsWay | None, connection: Connection | None, *, now: datetime, held: bool = False
 ) -> Standing:
     """As `standing`; one that was raised in Sage stands there from the start, and one that is void does not count."""
     if invoice.is_imported:
@@ -236,7 +283,11 @@ def shown_number(invoice: Invoice, connection: Connection | None) -> str:
     """The number people see, by the one rule: the platform's while it is connected, its number is known, and it
     numbers or the invoice was raised there; else our own. Where another invoice was given that number first, our own
     as well."""
-    remote = remote_of(invoice, connection)
+    return number_of(invoice, remote_of(invoice, connection), connection)
+
+
+def number_of(invoice: Document, remote: There | None, connection: Connection | None) -> str:
+    """As `shown_number`, where it is known what the connected books hold of it."""
     if connection is None or remote is None or not (remote.number and remote.is_shown):
         return str(invoice)
     return remote.number if connection.options.platform_numbers or invoice.is_imported else str(invoice)

@@ -2,14 +2,45 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db import connection as database
 
 from connectors.models import Connection
-from invoices import balances
+from invoices import paper
 from invoices.balances import Tally
-from invoices.filtering import NEWEST, SAGE, STATES, STATUSES, Asked, latest
+from invoices.filtering import NEWEST, SAGE, STATUSES, Asked
+
+COUNTED = """
+SELECT status, currency, sum(invoices)::bigint, sum(total), sum(outstanding),
+    coalesce(sum(invoices) FILTER (WHERE due_date < %(today)s), 0)::bigint,
+    coalesce(sum(outstanding) FILTER (WHERE due_date < %(today)s), 0)
+FROM invoices_invoicetotal GROUP BY status, currency HAVING sum(invoices) > 0
+UNION ALL
+SELECT push.state, invoice.currency, count(*), sum(invoice.total), 0, 0, 0
+FROM invoices_push AS push JOIN invoices_invoice AS invoice ON invoice.id = push.invoice_id
+WHERE push.state NOT IN ('SENT', 'CANCELLED') AND push.state <> 'PARKED' AND (
+    (push.connection_id = %(live)s) IS TRUE OR NOT EXISTS (
+        SELECT FROM invoices_push AS other WHERE other.invoice_id = push.invoice_id AND (
+            (other.connection_id = %(live)s) IS TRUE OR other.requested_at > push.requested_at)))
+GROUP BY push.state, invoice.currency ORDER BY 2"""
+"""By status or state and currency: how many, their totals, what is outstanding, how many are late, and how much of it.
+
+Of the pushes those that `filtering.latest` finds."""
+ALL, OWED, LATE = (2, 3), (2, 4), (5, 6)  # which columns of it
+ON_TILES = {
+    # by status or state: the tiles it is counted on, and which of its figures
+    "DRAFT": (("DRAFT", ALL),),
+    "ASKED": (("DRAFT", ALL), ("ASKED", ALL)),
+    "APPROVED": (("APPROVED", ALL),),
+    "SENT": (("AWAITING", OWED), ("OVERDUE", LATE)),
+    "PART_PAID": (("AWAITING", OWED), ("OVERDUE", LATE)),
+    "PAID": (("PAID", ALL),),
+    **dict.fromkeys(("READY", "SENDING", "UNKNOWN"), (("MOVING", ALL),)),
+    "ATTENTION": (("ATTENTION", ALL),),
+}
+TILES = ("DRAFT", "ASKED", "APPROVED", "AWAITING", "OVERDUE", "PAID", "MOVING", "ATTENTION")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +57,16 @@ class Tile:
     def invoices(self) -> int:
         return sum(tally.invoices for tally in self.tallies)
 
+    @property
+    def amounts(self) -> list[str]:
+        return [paper.amount(tally.amount, tally.currency) for tally in self.tallies]
+
 
 def tiles(asked: Asked, connection: Connection | None, *, today: date) -> list[Tile]:
     """To approve only where somebody asked; Sage's only where it is connected, or there is anything of it."""
-    counted = balances.tiles(today)
-    if not counted["ASKED"]:
-        del counted["ASKED"]
-    by_state = _by_state(connection)
-    shown = [_tile(asked, name, tallies) for name, tallies in counted.items()]
-    return shown + [_tile(asked, name, by_state[name]) for name in by_state if connection or by_state[name]]
+    by_name = counted(connection, today=today)
+    unless_found = ("ASKED",) if connection else ("ASKED", "MOVING", "ATTENTION")
+    return [_tile(asked, name, found) for name, found in by_name.items() if found or name not in unless_found]
 
 
 def currencies(shown: list[Tile]) -> list[str]:
@@ -50,21 +82,17 @@ def _tile(asked: Asked, name: str, tallies: list[Tally]) -> Tile:
     return Tile(name=name, label=label, address=there.address(), current=current, tallies=tallies)
 
 
-def _by_state(connection: Connection | None) -> dict[str, list[Tally]]:
-    """What is on its way to Sage, and what needs somebody's attention."""
-    moving, stuck = STATES["MOVING"], STATES["ATTENTION"]
-    rows = (
-        latest(connection, [*moving, *stuck])
-        .values("state", "invoice__currency")
-        .annotate(count=Count("pk"), amount=Sum("invoice__total"))
-        .order_by("invoice__currency")
-    )
-    found: dict[str, list[Tally]] = {"MOVING": [], "ATTENTION": []}
-    sums: dict[tuple[str, str], Tally] = {}
-    for row in rows:
-        key = "ATTENTION" if row["state"] in stuck else "MOVING", row["invoice__currency"]
-        before = sums.get(key, Tally(currency=key[1], invoices=0, amount=row["amount"] * 0))
-        sums[key] = replace(before, invoices=before.invoices + row["count"], amount=before.amount + row["amount"])
-    for (name, _), tally in sums.items():
-        found[name].append(tally)
-    return found
+def counted(connection: Connection | None, *, today: date) -> dict[str, list[Tally]]:
+    """By the names in TILES, per currency: what is awaited and overdue is what is outstanding, else the totals.
+
+    Draft counts those that wait for approval too; Overdue is a part of Awaiting.
+    """
+    found: dict[str, dict[str, Tally]] = {name: {} for name in TILES}
+    with database.cursor() as cursor:
+        cursor.execute(COUNTED, {"today": today, "live": connection.pk if connection else None})
+        for row in cursor.fetchall():
+            for name, (count, amount) in ON_TILES.get(row[0], ()):
+                before = found[name].get(row[1], Tally(currency=row[1], invoices=0, amount=Decimal(0)))
+                more, sum_of_it = before.invoices + row[count], before.amount + row[amount]
+                found[name][row[1]] = replace(before, invoices=more, amount=sum_of_it)
+    return {name: [tally for tally in by_currency.values() if tally.invoices] for name, by_currency in found.items()}

@@ -20,6 +20,10 @@ MOST_GROUPS = 50
 KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CONFLICTS = (Push.Cause.DIFFERENT, Push.Cause.SEVERAL, Push.Cause.MISDIRECTED)
 
+# How many need somebody, counted no further than people do.
+HELD = """(SELECT count(*) FROM (SELECT FROM invoices_push JOIN connectors_connection AS over ON over.id = connection_id
+    WHERE invoices_push.state = 'ATTENTION' AND over.state <> 'DISCONNECTED' LIMIT 1000) AS held)"""
+
 
 @dataclass(slots=True, kw_only=True)
 class Group:

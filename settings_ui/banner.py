@@ -5,10 +5,7 @@ from functools import cache, partial
 from django.http import HttpRequest
 
 from connectors import epoch
-
-# How many need somebody, counted no further than people do.
-HELD = """(SELECT count(*) FROM (SELECT FROM invoices_push JOIN connectors_connection AS over ON over.id = connection_id
-    WHERE invoices_push.state = 'ATTENTION' AND over.state <> 'DISCONNECTED' LIMIT 1000) AS held)"""
+from invoices.trouble import HELD
 
 
 def trouble(request: HttpRequest) -> dict[str, object]:

@@ -19,6 +19,7 @@ from connectors.models import Connection
 from invoices import balances, services
 from invoices.balances import Month, Owed, Tally
 from invoices.models import Client, Invoice, InvoiceTotal
+from invoices.tiles import TILES, counted
 from tests.conftest import draft_for, line
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +54,7 @@ def all_is_well() -> bool:
 
 def test_nothing_is_counted_before_the_first_invoice(db: None) -> None:
     assert (balances.owed(TODAY), balances.by_month(TODAY)) == ([], [])
-    assert balances.tiles(TODAY) == {name: [] for name in balances.TILES}
+    assert counted(None, today=TODAY) == {name: [] for name in TILES}
 
 
 def test_every_step_of_an_invoices_life_is_counted(
@@ -160,13 +161,13 @@ def test_folding_leaves_a_row_for_each_kind_and_the_same_sums(many: Callable[...
         many(2, status="SENT")
         many(1, currency="EUR")
     Invoice.objects.filter(currency="EUR").delete()
-    shown = balances.owed(TODAY), balances.by_month(TODAY), balances.tiles(TODAY)
+    shown = balances.owed(TODAY), balances.by_month(TODAY), counted(None, today=TODAY)
     assert InvoiceTotal.objects.count() == 9
     balances.fold()
     assert InvoiceTotal.objects.values_list("invoices", "outstanding").get() == (8, Decimal("960.00"))
     balances.fold()
     assert InvoiceTotal.objects.count() == 1
-    assert (balances.owed(TODAY), balances.by_month(TODAY), balances.tiles(TODAY)) == shown
+    assert (balances.owed(TODAY), balances.by_month(TODAY), counted(None, today=TODAY)) == shown
     assert all_is_well()
 
 
@@ -207,13 +208,15 @@ def test_the_tiles_count_each_invoice_where_it_stands(many: Callable[..., list[I
     def tally(invoices: int, amount: int, currency: str = "GBP") -> Tally:
         return Tally(currency=currency, invoices=invoices, amount=Decimal(amount))
 
-    assert balances.tiles(TODAY) == {
+    assert counted(None, today=TODAY) == {
         "DRAFT": [tally(3, 360)],
         "ASKED": [tally(1, 120)],
         "APPROVED": [tally(1, 120)],
         "AWAITING": [tally(2, 140)],
         "OVERDUE": [tally(1, 20)],
         "PAID": [tally(1, 120, "EUR"), tally(3, 360)],
+        "MOVING": [],
+        "ATTENTION": [],
     }
 
 
@@ -272,7 +275,7 @@ def test_two_who_write_at_once_do_not_wait_for_each_other_while_others_fold_and_
             job.result()
     assert ended == [True, True]
     assert all_is_well()
-    assert balances.tiles(TODAY)["APPROVED"] == [Tally(currency="GBP", invoices=2, amount=Decimal("408.00"))]
+    assert counted(None, today=TODAY)["APPROVED"] == [Tally(currency="GBP", invoices=2, amount=Decimal("408.00"))]
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)

@@ -67,6 +67,35 @@ def test_an_absurd_search_is_no_accident(known: Invoice, desk: Browser, q: str) 
     assert desk.get(LIST, {"q": q}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("q", "is_found"),
+    [
+        *(("INV-00004", True), ("nv-00004", True), ("-00004", True), ("0004", True), ("XNV-00004", False)),
+        *(("INV_00004", False), ("INV-000040", False), ("INV-00004x", False), ("00004-INV", False)),
+        *(("ord/2026/77881-b", True), ("RD/2026/77881-", True), ("77881-c", False), ("2026/77882", False)),
+        *(("SI-123456/77", True), ("i-123456/7", True), ("SO-123456/77", False), ("SI-123456%77", False)),
+    ],
+)
+def test_a_word_with_figures_is_found_by_all_of_it(
+    known: Invoice, wired: Connection, now: datetime, q: str, is_found: bool
+) -> None:
+    Invoice.objects.filter(pk=known.pk).update(reference="Ord/2026/77881-B")
+    remote_of(known, wired, now, number="SI-123456/77", remote_id="other")
+    assert find(q) == ([known.pk] if is_found else [])
+    assert find(f"{q} bramley") == find(f"bramley {q}") == ([known.pk] if is_found else [])
+
+
+@pytest.mark.parametrize("many", [0, 1, 9])
+def test_few_clients_of_a_name_and_many_are_found_alike(
+    known: Invoice, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(finding, "MANY", many)
+    assert find("bramley") == [known.pk]
+    assert len(find("somebody")) == 3
+    assert find("somebody none") == find("somebody")
+    assert find("bramley none") == []
+
+
 def test_an_invoice_with_several_lines_that_match_is_found_once(new_invoice: Callable[..., Invoice]) -> None:
     new_invoice(line("Alarm one"), line("Alarm two"), line("Alarm three"))
     assert len(find("alarm")) == 1
