@@ -3,6 +3,7 @@
 Here alone it is said what counts as owed, and by which age; pages, statements, files and charts all ask here.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import make_aware
 
 from invoices.balances import AWAITING
-from invoices.models import Invoice, PaymentSeen
+from invoices.models import Client, Invoice, InvoiceTotal, PaymentSeen
 from invoices.models.business import money
 
 AGES = (
@@ -52,17 +53,19 @@ class Debtor:
         return sum(self.by_age[1:], NOTHING)
 
 
-def owed(as_of: date, *, today: date) -> QuerySet[Invoice]:
-    """The invoices of which something was owed at the end of that day, each with what: `owed`.
+def owed(as_of: date, *, today: date, clients: Collection[int] | None = None) -> QuerySet[Invoice]:
+    """The invoices of which something was owed at the end of that day, each with what: `owed`; all, or these clients'.
 
     Of a day that is over, by the payments that Reflow had learned of by then; what is void now is left out.
     """
+    theirs = Q() if clients is None else Q(client__in=clients)
+    open_now = Invoice.objects.filter(theirs, status__in=AWAITING)
     if as_of >= today:
-        return Invoice.objects.filter(status__in=AWAITING).exclude(outstanding=0).annotate(owed=F("outstanding"))
+        return open_now.exclude(outstanding=0).annotate(owed=F("outstanding"))
     later = PaymentSeen.objects.filter(seen_at__gte=end_of(as_of))
     paid_later = later.filter(invoice=OuterRef("pk")).order_by().values("invoice").annotate(sum=Sum("amount"))
-    open_now = Invoice.objects.filter(status__in=AWAITING).order_by().values("pk")
-    maybe = open_now.union(later.order_by().values("invoice"))  # each by an index of its own
+    paid_since = later.filter(theirs).order_by().values("invoice")
+    maybe = open_now.order_by().values("pk").union(paid_since)  # each by an index of its own
     issued = Invoice.objects.filter(pk__in=maybe, status__in=ISSUED, issue_date__lte=as_of)
     back = Coalesce(Subquery(paid_later.values("sum")), Value(NOTHING), output_field=money())
     return issued.annotate(owed=F("outstanding") + back).exclude(owed=0)
@@ -95,22 +98,32 @@ def age_of(invoice: Invoice, as_of: date) -> int:
     return next(place for place, (_, days) in enumerate(AGES) if days is None or late <= days)
 
 
-def aged(as_of: date, *, today: date, client: str = "") -> list[Debtor]:
-    """Every client that owes anything, in one query; whoever is overdue by most comes first."""
-    late = [When(of_age(as_of, age), then=Value(age)) for age in range(len(AGES))]
-    found_by = Q(client__name__icontains=client.replace("\x00", "")) if client else Q()
+def by_age(found: QuerySet[Invoice], as_of: date) -> QuerySet[Invoice]:
+    """What is owed of these, each with the age that it had: `age`."""
+    return found.annotate(age=Case(*(When(of_age(as_of, age), then=Value(age)) for age in range(len(AGES)))))
+
+
+def named(client: str) -> QuerySet[Client]:
+    """The clients that have this in their name; all, where it is nothing."""
+    name = client.replace("\x00", "")
+    return Client.objects.filter(name__icontains=name) if name else Client.objects.all()
+
+
+def aged(
+    as_of: date, *, today: date, client: str = "", clients: Collection[int] | None = None
+) -> list[Debtor]:
+    """Every client that owes anything, or of these, in one query; whoever is overdue by most comes first."""
+    found = owed(as_of, today=today, clients=clients)
     rows = (
-        owed(as_of, today=today)
-        .filter(found_by)
-        .annotate(age=Case(*late))
+        by_age(found.filter(client__in=named(client)) if client else found, as_of)
         .values("client", "client__name", "currency", "age")
         .annotate(invoices=Count("*"), sum=Sum("owed"))  # no key is counted: the index of what is owed has none
         .order_by("client", "currency")
     )
-    found: dict[tuple[int, str], list[Any]] = {}
+    of_each: dict[tuple[int, str], list[Any]] = {}
     for row in rows:
-        found.setdefault((row["client"], row["currency"]), []).append(row)
-    debtors = [_debtor(of_client) for of_client in found.values()]
+        of_each.setdefault((row["client"], row["currency"]), []).append(row)
+    debtors = [_debtor(of_client) for of_client in of_each.values()]
     return sorted(debtors, key=lambda one: (one.currency, -one.overdue, -one.total, one.client.casefold()))
 
 
@@ -140,3 +153,33 @@ def all_of(debtors: list[Debtor]) -> list[Debtor]:
         )
         for currency, several in by_currency.items()
     ]
+
+
+def sums(as_of: date, *, today: date, client: str = "") -> list[Debtor]:
+    """One row for each currency: what all of them owe together.
+
+    As of today, or of a day to come, from the kept totals; of a day that is over, or of some clients, it is added up.
+    """
+    if as_of >= today and not client:
+        rows = _kept_by_day(as_of)
+    else:
+        found = owed(as_of, today=today)
+        rows = by_age(found.filter(client__in=named(client)) if client else found, as_of).values_list("currency", "age")
+        rows = rows.annotate(invoices=Count("*"), sum=Sum("owed")).order_by()
+    by_currency: dict[str, list[Any]] = {}
+    for currency, age, invoices, amount in rows:
+        row = {"client": 0, "client__name": "", "currency": currency, "age": age, "invoices": invoices, "sum": amount}
+        by_currency.setdefault(currency, []).append(row)
+    return [_debtor(by_currency[currency]) for currency in sorted(by_currency)]
+
+
+def _kept_by_day(as_of: date) -> QuerySet[InvoiceTotal, Any]:
+    """What is owed by currency and age; what is credited has no due date there, and is never late."""
+    younger = [
+        When(due_date__gte=as_of - timedelta(days=days), then=Value(age))
+        for age, (_, days) in enumerate(AGES)
+        if days is not None
+    ]
+    age = Case(When(due_date=None, then=Value(0)), *younger, default=Value(len(AGES) - 1))
+    kept = InvoiceTotal.objects.filter(status__in=AWAITING).annotate(age=age).values_list("currency", "age")
+    return kept.annotate(Sum("invoices"), Sum("outstanding")).filter(invoices__sum__gt=0)

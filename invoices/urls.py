@@ -79,6 +79,7 @@ urlpatterns = [
     path("numbers/tally/", number_views.number_tally, name="number-tally"),
     path("numbers/csv/", number_views.number_csv, name="number-csv"),
     path("debtors/", debt_views.debtor_list, name="debtor-list"),
+    path("debtors/sums/", debt_views.debtor_sums, name="debtor-sums"),
     path("debtors/csv/", debt_views.debtor_csv, name="debtor-csv"),
     path("debtors/reminders/", reminder_views.reminder_list, name="reminder-list"),
     path("debtors/reminders/set-up/", reminder_views.reminder_settings, name="reminder-settings"),

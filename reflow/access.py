@@ -79,6 +79,7 @@ RULES: dict[str, str] = {
     "number-tally": "invoices.view_invoice",
     "number-csv": "invoices.view_invoice",
     "debtor-list": "invoices.view_invoice",
+    "debtor-sums": "invoices.view_invoice",
     "debtor-csv": "invoices.view_invoice",
     "reminder-list": "invoices.view_invoice",
     "reminder-settings": "invoices.change_company",

@@ -186,6 +186,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "number-tally": (READ, but(READ, 405)),
     "number-csv": (READ, but(READ, 405)),
     "debtor-list": (READ, but(READ, 405)),
+    "debtor-sums": (READ, but(READ, 405)),
     "debtor-csv": (READ, but(READ, 405)),
     "reminder-list": (READ, but(READ, 405)),
     "reminder-settings": (ADMIN, but(ADMIN, 422)),
