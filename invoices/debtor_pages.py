@@ -14,8 +14,8 @@ from invoices.debtors import Debtor, aged, end_of, named
 from invoices.models import Invoice, PaymentSeen
 
 PAGE_SIZE = 50
-ORDER = "currency {way}, -outstanding {way}, client_id {way}"
-BEYOND = "(currency, -outstanding, client_id) {side} (%(currency)s, -%(amount)s, %(pk)s)"
+ORDER = "currency {way}, (outstanding * -1) {way}, client_id {way}"  # as the index has it
+BEYOND = "(currency, outstanding * -1, client_id) {side} (%(currency)s, %(amount)s * -1, %(pk)s)"
 MOST_FIRST = """
     WITH changed AS (
         SELECT client_id, currency, sum(outstanding) AS outstanding FROM invoices_clientowed

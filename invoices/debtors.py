@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils.timezone import make_aware
 
@@ -78,14 +78,18 @@ def end_of(day: date) -> datetime:
 
 def of_age(as_of: date, age: int) -> Q:
     """Those of the age at this place in AGES, as of that day; what is credited is never late."""
+    credited = Q(kind=Invoice.Kind.CREDIT_NOTE)
+    return _due(as_of, age) & ~credited if age else _due(as_of, age) | credited
+
+
+def _due(as_of: date, age: int) -> Q:
     oldest, youngest = AGES[age][1], AGES[age - 1][1] if age else None
     due = Q()
     if oldest is not None:
         due &= Q(due_date__gte=as_of - timedelta(days=oldest))
     if youngest is not None:
         due &= Q(due_date__lt=as_of - timedelta(days=youngest))
-    credited = Q(kind=Invoice.Kind.CREDIT_NOTE)
-    return due & ~credited if age else due | credited
+    return due
 
 
 def days_late(invoice: Invoice, as_of: date) -> int:
@@ -98,9 +102,10 @@ def age_of(invoice: Invoice, as_of: date) -> int:
     return next(place for place, (_, days) in enumerate(AGES) if days is None or late <= days)
 
 
-def by_age(found: QuerySet[Invoice], as_of: date) -> QuerySet[Invoice]:
-    """What is owed of these, each with the age that it had: `age`."""
-    return found.annotate(age=Case(*(When(of_age(as_of, age), then=Value(age)) for age in range(len(AGES)))))
+def _by_age(found: QuerySet[Invoice], as_of: date, *by: str) -> QuerySet[Invoice, Any]:
+    """What is owed of these, by each of the ages, one column each, and how many they are."""
+    ages = {f"age_{age}": Coalesce(Sum("owed", filter=of_age(as_of, age)), NOTHING) for age in range(len(AGES))}
+    return found.order_by().values(*by).annotate(count=Count("*"), **ages)  # no key is counted: the index has none
 
 
 def named(client: str) -> QuerySet[Client]:
@@ -109,32 +114,22 @@ def named(client: str) -> QuerySet[Client]:
     return Client.objects.filter(name__icontains=name) if name else Client.objects.all()
 
 
-def aged(
-    as_of: date, *, today: date, client: str = "", clients: Collection[int] | None = None
-) -> list[Debtor]:
+def aged(as_of: date, *, today: date, client: str = "", clients: Collection[int] | None = None) -> list[Debtor]:
     """Every client that owes anything, or of these, in one query; whoever is overdue by most comes first."""
     found = owed(as_of, today=today, clients=clients)
-    rows = (
-        by_age(found.filter(client__in=named(client)) if client else found, as_of)
-        .values("client", "client__name", "currency", "age")
-        .annotate(invoices=Count("*"), sum=Sum("owed"))  # no key is counted: the index of what is owed has none
-        .order_by("client", "currency")
-    )
-    of_each: dict[tuple[int, str], list[Any]] = {}
-    for row in rows:
-        of_each.setdefault((row["client"], row["currency"]), []).append(row)
-    debtors = [_debtor(of_client) for of_client in of_each.values()]
+    rows = list(_by_age(found.filter(client__in=named(client)) if client else found, as_of, "client", "currency"))
+    names = dict(Client.objects.filter(pk__in={row["client"] for row in rows}).values_list("pk", "name"))
+    debtors = [_debtor(row, names[row["client"]]) for row in rows]
     return sorted(debtors, key=lambda one: (one.currency, -one.overdue, -one.total, one.client.casefold()))
 
 
-def _debtor(rows: list[Any]) -> Debtor:
-    first, sums = rows[0], {row["age"]: row["sum"] for row in rows}
+def _debtor(row: dict[str, Any], name: str = "") -> Debtor:
     return Debtor(
-        client_id=first["client"],
-        client=first["client__name"],
-        currency=first["currency"],
-        invoices=sum(row["invoices"] for row in rows),
-        by_age=tuple(sums.get(age, NOTHING) for age in range(len(AGES))),
+        client_id=row.get("client", 0),
+        client=name,
+        currency=row["currency"],
+        invoices=row["count"],
+        by_age=tuple(row[f"age_{age}"] for age in range(len(AGES))),
     )
 
 
@@ -161,25 +156,16 @@ def sums(as_of: date, *, today: date, client: str = "") -> list[Debtor]:
     As of today, or of a day to come, from the kept totals; of a day that is over, or of some clients, it is added up.
     """
     if as_of >= today and not client:
-        rows = _kept_by_day(as_of)
+        rows = _kept_by_age(as_of)
     else:
         found = owed(as_of, today=today)
-        rows = by_age(found.filter(client__in=named(client)) if client else found, as_of).values_list("currency", "age")
-        rows = rows.annotate(invoices=Count("*"), sum=Sum("owed")).order_by()
-    by_currency: dict[str, list[Any]] = {}
-    for currency, age, invoices, amount in rows:
-        row = {"client": 0, "client__name": "", "currency": currency, "age": age, "invoices": invoices, "sum": amount}
-        by_currency.setdefault(currency, []).append(row)
-    return [_debtor(by_currency[currency]) for currency in sorted(by_currency)]
+        rows = _by_age(found.filter(client__in=named(client)) if client else found, as_of, "currency")
+    return sorted((_debtor(row) for row in rows), key=lambda one: one.currency)
 
 
-def _kept_by_day(as_of: date) -> QuerySet[InvoiceTotal, Any]:
-    """What is owed by currency and age; what is credited has no due date there, and is never late."""
-    younger = [
-        When(due_date__gte=as_of - timedelta(days=days), then=Value(age))
-        for age, (_, days) in enumerate(AGES)
-        if days is not None
-    ]
-    age = Case(When(due_date=None, then=Value(0)), *younger, default=Value(len(AGES) - 1))
-    kept = InvoiceTotal.objects.filter(status__in=AWAITING).annotate(age=age).values_list("currency", "age")
-    return kept.annotate(Sum("invoices"), Sum("outstanding")).filter(invoices__sum__gt=0)
+def _kept_by_age(as_of: date) -> QuerySet[InvoiceTotal, Any]:
+    """What is credited has no due date there, and is never late."""
+    ages = [_due(as_of, age) | Q(due_date=None) if age == 0 else _due(as_of, age) for age in range(len(AGES))]
+    sums = {f"age_{age}": Coalesce(Sum("outstanding", filter=due), NOTHING) for age, due in enumerate(ages)}
+    kept = InvoiceTotal.objects.filter(status__in=AWAITING).order_by().values("currency")
+    return kept.annotate(count=Sum("invoices"), **sums).filter(count__gt=0)

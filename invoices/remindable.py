@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
 from connectors.models import Connection
 from invoices.balances import AWAITING
 from invoices.models import Client, Invoice, Reminder, ReminderHold, ReminderStep, RemoteInvoice, Voiding
 
+SHOWN = 50
 LEVELS = {1: "First", 2: "Second", 3: "Last"}
 NO_REMINDERS = "The client gets no reminders"
 NO_ADDRESS = "The client has no e-mail address"
@@ -44,6 +45,15 @@ class Plan:
         return sum(len(bundle.invoices) for bundle in self.bundles)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some clients by name, and the first and the last where others come before and after them; else 0."""
+
+    clients: list[int]
+    before: int
+    after: int
+
+
 def due(today: date) -> QuerySet[Invoice]:
     """The invoices that a step has come for, each with the newest such: `level`; older steps are never made up for.
 
@@ -60,25 +70,68 @@ def due(today: date) -> QuerySet[Invoice]:
     return overdue.filter(~Exists(had))
 
 
-def plan(today: date, connection: Connection | None, *, missing: Collection[int] = ()) -> Plan:
-    """What would go out now; `missing` are the invoices that Sage was asked for and does not show any more."""
+def plan(
+    today: date,
+    connection: Connection | None,
+    *,
+    missing: Collection[int] = (),
+    clients: Collection[int] | None = None,
+) -> Plan:
+    """What would go out now, to all or to these; `missing` Sage was asked for and does not show any more."""
+    found = _with_reasons(due(today), connection).select_related("client").defer("frozen")
+    if clients is not None:
+        found = found.filter(client__in=clients)
+    of_client: dict[int, list[Invoice]] = defaultdict(list)
+    kept: dict[str, list[Invoice]] = defaultdict(list)
+    for invoice in found.order_by("client__name", "client", "due_date", "pk"):
+        why: str = invoice.why or (MISSING if invoice.pk in missing else "")  # type: ignore[attr-defined]  # from the query
+        (kept[why] if why else of_client[invoice.client_id]).append(invoice)
+    bundles = (_bundle(invoices) for invoices in of_client.values())
+    return Plan(bundles=tuple(bundles), kept={why: tuple(kept[why]) for why in REASONS if why in kept})
+
+
+def counted(today: date, connection: Connection | None) -> tuple[int, int]:
+    """How many e-mails would go out now, and about how many invoices: all are looked at for it."""
+    found = _with_reasons(due(today), connection).filter(why="")
+    counts = found.aggregate(mails=Count("client", distinct=True), invoices=Count("pk"))
+    return counts["mails"], counts["invoices"]
+
+
+def page(today: date, *, after: int = 0, before: int = 0) -> Page:
+    """The next clients by name after or before one, of those of whom an invoice is due for a reminder."""
+    found = Client.objects.filter(Exists(due(today).filter(client=OuterRef("pk"))))
+    key = Client.objects.filter(pk=before or after).first()
+    if key:
+        side = "lt" if before else "gt"
+        same = Q(name=key.name) & Q((f"pk__{side}", key.pk))
+        found = found.filter(Q((f"name__{side}e", key.name)) & (Q((f"name__{side}", key.name)) | same))
+    back = bool(key and before)
+    rows = list(found.order_by(*("-name", "-pk") if back else ("name", "pk")).values_list("pk", flat=True)[: SHOWN + 1])
+    further, rows = len(rows) > SHOWN, rows[:SHOWN]
+    if back:
+        rows.reverse()
+    has_before, has_after = (further, True) if back else (bool(key), further)
+    return Page(
+        clients=rows,
+        before=rows[0] if rows and has_before else 0,
+        after=rows[-1] if rows and has_after else 0,
+    )
+
+
+def _with_reasons(found: QuerySet[Invoice], connection: Connection | None) -> QuerySet[Invoice]:
+    """Each with the first reason that keeps it back: `why`, empty where none does."""
     there = RemoteInvoice.objects.filter(invoice=OuterRef("pk"), connection=connection, gone_at=None)
     voiding = Voiding.objects.filter(remote__invoice=OuterRef("pk"), state__in=Voiding.OPEN)
-    held = ReminderHold.objects.filter(invoice=OuterRef("pk"))
-    found = due(today).annotate(
-        is_held=Exists(held),
-        is_there=Exists(there),
-        is_unreleased=Exists(there.filter(is_draft=True)),
-        is_voiding=Exists(voiding),
-        is_credited=Exists(_open_credit()),
-    )
-    clients: dict[int, list[Invoice]] = defaultdict(list)
-    kept: dict[str, list[Invoice]] = defaultdict(list)
-    for invoice in found.select_related("client").defer("frozen").order_by("client__name", "client", "due_date", "pk"):
-        why = _why_kept(invoice, missing)
-        (kept[why] if why else clients[invoice.client_id]).append(invoice)
-    bundles = (_bundle(invoices) for invoices in clients.values())
-    return Plan(bundles=tuple(bundles), kept={why: tuple(kept[why]) for why in REASONS if why in kept})
+    said = {
+        NO_REMINDERS: Q(client__no_reminders=True),
+        NO_ADDRESS: Q(client__email=""),
+        HELD: Exists(ReminderHold.objects.filter(invoice=OuterRef("pk"))),
+        VOIDING: Exists(voiding),
+        ELSEWHERE: ~Exists(there),
+        UNRELEASED: Exists(there.filter(is_draft=True)),
+        CREDITED: Exists(_open_credit()),
+    }
+    return found.annotate(why=Case(*(When(so, then=Value(why)) for why, so in said.items()), default=Value("")))
 
 
 def _open_credit() -> QuerySet[Invoice]:
@@ -89,20 +142,6 @@ def _open_credit() -> QuerySet[Invoice]:
 def _bundle(invoices: list[Invoice]) -> Bundle:
     level = max(invoice.level for invoice in invoices)  # type: ignore[attr-defined]  # from the query
     return Bundle(client=invoices[0].client, level=level, invoices=tuple(invoices))
-
-
-def _why_kept(invoice: Invoice, missing: Collection[int]) -> str:
-    said = {
-        NO_REMINDERS: invoice.client.no_reminders,
-        NO_ADDRESS: not invoice.client.email,
-        HELD: invoice.is_held,  # type: ignore[attr-defined]  # from the query, as are the next four
-        VOIDING: invoice.is_voiding,  # type: ignore[attr-defined]
-        ELSEWHERE: not invoice.is_there,  # type: ignore[attr-defined]
-        UNRELEASED: invoice.is_unreleased,  # type: ignore[attr-defined]
-        CREDITED: invoice.is_credited,  # type: ignore[attr-defined]
-        MISSING: invoice.pk in missing,
-    }
-    return next((why for why, is_so in said.items() if is_so), "")
 
 
 def changed_meanwhile(invoices: Iterable[int], since: datetime) -> str:

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from connectors.models import Connection
 from connectors.services import live_connection
 from invoices import debt_services, remindable, reminding
 from invoices.debt_services import Step
@@ -18,28 +19,50 @@ from invoices.drafts import Refused
 from invoices.models import Client, Invoice, InvoiceMail, ReminderSettings, ReminderStep
 from invoices.push_views import person
 
-SHOWN = 50
+SHOWN = 50  # invoices that are kept back for one reason
 LATEST = 30
 
 
 @require_safe
 def reminder_list(request: HttpRequest) -> HttpResponse:
-    """What would go out next, to whom; why others do not; and what has gone."""
-    ours, connection = ReminderSettings.ours(), live_connection()
-    plan = remindable.plan(timezone.localdate(), connection)
+    """What would go out next, to whom, and why others do not, some clients at a time; and what has gone."""
+    ours, connection, today = ReminderSettings.ours(), live_connection(), timezone.localdate()
+    page = remindable.page(today, **{side: _id(request.GET.get(side, "")) for side in ("after", "before")})
+    plan = remindable.plan(today, connection, clients=page.clients)
     sent = InvoiceMail.objects.filter(kind=InvoiceMail.Kind.REMINDER).select_related("client")
+    several = bool(page.before or page.after)
     context = {
-        "ours": ours,
-        "why_none": reminding.why_none(connection),
+        **_head(ours, connection),
+        "before": f"?before={page.before}" if page.before else "",
+        "after": f"?after={page.after}" if page.after else "",
+        "several": several,
+        "mails": None if several else len(plan.bundles),
+        "invoices": plan.invoices,
         "is_set_up": settings.MAIL_IS_SET_UP,
-        "plan": plan,
-        "bundles": [(bundle, remindable.LEVELS[bundle.level], _owed(bundle)) for bundle in plan.bundles[:SHOWN]],
-        "more": max(0, len(plan.bundles) - SHOWN),
+        "bundles": [(bundle, remindable.LEVELS[bundle.level], _owed(bundle)) for bundle in plan.bundles],
         "kept": [(why, invoices[:SHOWN], max(0, len(invoices) - SHOWN)) for why, invoices in plan.kept.items()],
         "sent": sent.prefetch_related("reminders__invoice")[:LATEST],
         "steps": ReminderStep.objects.all(),
     }
     return render(request, "debtors/reminders.html", context)
+
+
+@require_safe
+def reminder_count(request: HttpRequest) -> HttpResponse:
+    """How many would go, where they are more than a page: asked for once that is there."""
+    connection = live_connection()
+    mails, invoices = remindable.counted(timezone.localdate(), connection)
+    context = {**_head(ReminderSettings.ours(), connection), "mails": mails, "invoices": invoices, "several": True}
+    return render(request, "debtors/_planned.html", context)
+
+
+def _head(ours: ReminderSettings, connection: Connection | None) -> dict[str, Any]:
+    return {"ours": ours, "why_none": reminding.why_none(connection)}
+
+
+def _id(text: str) -> int:
+    """A key of an address; 0 where it is none."""
+    return int(text) if text.isdecimal() and len(text) < len(str(2**63)) else 0
 
 
 def _owed(bundle: remindable.Bundle) -> list[tuple[str, Any]]:
@@ -142,9 +165,8 @@ def reminder_leave_out(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def reminder_put_back(request: HttpRequest) -> HttpResponse:
-    chosen = request.POST.get("mail", "")
     try:
-        debt_services.put_back(mail_id=int(chosen) if chosen.isdecimal() and len(chosen) < len(str(2**63)) else 0)
+        debt_services.put_back(mail_id=_id(request.POST.get("mail", "")))
     except Refused as refused:
         messages.error(request, str(refused))
     else:

@@ -82,6 +82,7 @@ urlpatterns = [
     path("debtors/sums/", debt_views.debtor_sums, name="debtor-sums"),
     path("debtors/csv/", debt_views.debtor_csv, name="debtor-csv"),
     path("debtors/reminders/", reminder_views.reminder_list, name="reminder-list"),
+    path("debtors/reminders/count/", reminder_views.reminder_count, name="reminder-count"),
     path("debtors/reminders/set-up/", reminder_views.reminder_settings, name="reminder-settings"),
     path("debtors/reminders/now/", reminder_views.reminder_now, name="reminder-now"),
     path("debtors/reminders/leave-out/", reminder_views.reminder_leave_out, name="reminder-leave-out"),

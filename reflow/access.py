@@ -82,6 +82,7 @@ RULES: dict[str, str] = {
     "debtor-sums": "invoices.view_invoice",
     "debtor-csv": "invoices.view_invoice",
     "reminder-list": "invoices.view_invoice",
+    "reminder-count": "invoices.view_invoice",
     "reminder-settings": "invoices.change_company",
     "reminder-now": "invoices.send_invoice",
     "reminder-leave-out": "invoices.send_invoice",

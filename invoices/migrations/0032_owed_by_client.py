@@ -104,9 +104,7 @@ class Migration(migrations.Migration):
                 to="invoices.client",
             ),
         ),
-        migrations.RunSQL(
-            SEE.format(client="client_id, ", new="NEW.client_id, "), SEE.format(client="", new="")
-        ),
+        migrations.RunSQL(SEE.format(client="client_id, ", new="NEW.client_id, "), SEE.format(client="", new="")),
         migrations.RunSQL(WHOSE, migrations.RunSQL.noop),
         migrations.AlterField(
             model_name="paymentseen",

@@ -63,4 +63,4 @@ class ClientOwed(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.outstanding} {self.currency} of {self.client_id}"
+        return f"{self.outstanding:+} {self.currency}"

@@ -189,6 +189,7 @@ MATRIX: dict[str, tuple[Row, Row]] = {
     "debtor-sums": (READ, but(READ, 405)),
     "debtor-csv": (READ, but(READ, 405)),
     "reminder-list": (READ, but(READ, 405)),
+    "reminder-count": (READ, but(READ, 405)),
     "reminder-settings": (ADMIN, but(ADMIN, 422)),
     "reminder-now": (but(WRITE, 405), but(WRITE, 302)),
     "reminder-leave-out": (but(WRITE, 405), but(WRITE, 302)),

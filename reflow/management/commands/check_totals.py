@@ -18,7 +18,9 @@ class Command(BaseCommand):
         found = balances.mend() if mend else balances.differences()
         for row in found:
             if isinstance(row, ClientOwed):
-                self.stdout.write(f"owed by {row.client}: {row.invoices:+} invoices, {row.outstanding:+} {row.currency}")
+                self.stdout.write(
+                    f"owed by {row.client}: {row.invoices:+} invoices, {row.outstanding:+} {row.currency}"
+                )
                 continue
             due = f", due {row.due_date}" if row.due_date else ""
             self.stdout.write(
