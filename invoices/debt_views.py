@@ -135,15 +135,15 @@ def client_statement(request: HttpRequest, pk: int) -> HttpResponse:
     form, asked = _asked_of(request)
     age = form.cleaned_data.get("age")
     age = None if asked.since or age in ("", None) else age
-    sheets = statements.sheets(client, asked, live_connection(), today=timezone.localdate())
+    most = statements.MOST if request.GET.get("all") else statements.AT_FIRST
+    sheets = statements.sheets(client, asked, live_connection(), today=timezone.localdate(), most=most, age=age)
     context = {
         "client": client,
         "asked": asked,
         "errors": form.errors,
         "address": _address(asked),
-        "sheets": [
-            (sheet, [line for line in sheet.lines if age in (None, line.age)], _ages(sheet)) for sheet in sheets
-        ],
+        "sheets": [(sheet, _ages(sheet)) for sheet in sheets],
+        "is_all": most == statements.MOST,
         "age": age,
         "ages": list(enumerate(label for label, _ in debtors.AGES)),
         "learned": statements.LEARNED,
