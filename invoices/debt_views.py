@@ -51,18 +51,17 @@ def debtor_list(request: HttpRequest) -> HttpResponse:
     form, as_of, q = _asked_day(request, today)
     keys = {side: request.GET.get(side, "").replace("\x00", "")[:300] for side in ("after", "before")}
     page = debtor_pages.page(as_of, today=today, client=q, **keys)
-    is_whole = not (page.before or page.after)
-    is_kept = is_whole or (as_of >= today and not q)
-    sums = debtors.all_of(page.debtors) if is_whole else debtors.sums(as_of, today=today) if is_kept else []
+    is_known = page.is_whole or (as_of >= today and not q)
+    sums = debtors.all_of(page.rows) if page.is_whole else debtors.sums(as_of, today=today) if is_known else []
     asked = {"as_of": as_of.isoformat(), "q": q}
     context = {
         "page": page,
         "before": f"?{urlencode({**asked, 'before': page.before})}" if page.before else "",
         "after": f"?{urlencode({**asked, 'after': page.after})}" if page.after else "",
         "sums": sums,
-        "summed_at": "" if is_kept else f"{reverse('debtor-sums')}?{urlencode(asked)}",
+        "summed_at": "" if is_known else f"{reverse('debtor-sums')}?{urlencode(asked)}",
         "ages": [label for label, _ in debtors.AGES],
-        "several": len({one.currency for one in (*sums, *page.debtors)}) > 1,
+        "several": len({one.currency for one in (*sums, *page.rows)}) > 1,
         "as_of": as_of,
         "is_today": as_of == today,
         "is_past": as_of < today,

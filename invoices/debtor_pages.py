@@ -1,17 +1,16 @@
 """The debtors page by page, by key: whoever owes most first, or, of a day that is over, by name."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from django.db import connection as database
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, QuerySet
 
+from invoices import paging
 from invoices.balances import AWAITING
-from invoices.debtors import Debtor, aged, end_of, named
-from invoices.models import Invoice, PaymentSeen
+from invoices.debtors import aged, end_of, named
+from invoices.models import Client, Invoice, PaymentSeen
+from invoices.paging import Page
 
 PAGE_SIZE = 50
 ORDER = "currency {way}, (outstanding * -1) {way}, client_id {way}"  # as the index has it
@@ -30,80 +29,62 @@ MOST_FIRST = """
     )
     SELECT currency, outstanding, client_id FROM (
         SELECT * FROM kept UNION ALL SELECT * FROM changed WHERE {wanted}
-    ) AS found
-    ORDER BY {order} LIMIT {size}"""
+    ) AS found ORDER BY {order} LIMIT {size}"""
 NAMED = " AND client_id IN (SELECT id FROM invoices_client WHERE upper(name) LIKE upper(%(name)s))"
-Key = tuple[Any, ...]  # currency, amount and client, or name and client
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some debtors, and the keys of the pages before and after; "" where there is none."""
-
-    debtors: list[Debtor]
-    before: str
-    after: str
+Owing = tuple[str, Decimal, int]  # in that currency so much, by that client
 
 
 def page(as_of: date, *, today: date, client: str = "", after: str = "", before: str = "") -> Page:
-    """The debtors after or before a key such as GBP.1250.00.417; bad keys are ignored.
+    """The debtors after or before a key; a bad key is ignored.
 
     What is owed today Postgres keeps by its amount. What was owed on a day that is over is only known once it is added
     up: then all who may have owed something come by name, and one who did not leaves a page shorter.
     """
-    is_kept = as_of >= today
-    read = _amount_key if is_kept else _name_key
-    back = read(before)
-    key = back or read(after)
-    keys = _most_first(key, client, back is not None) if is_kept else _by_name(key, client, as_of, back is not None)
-    further, keys = len(keys) > PAGE_SIZE, keys[:PAGE_SIZE]
-    if back:
-        keys.reverse()
-    has_before, has_after = (further, True) if back else (bool(key), further)
-    return Page(
-        debtors=_in_order(keys, aged(as_of, today=today, clients={key[-1] for key in keys})),
-        before=_text(keys[0]) if keys and has_before else "",
-        after=_text(keys[-1]) if keys and has_after else "",
+    if as_of >= today:
+        found = _most_first(client, after, before)
+        owing = [(pk, currency) for currency, _, pk in found.rows]
+        debtors = {
+            (one.client_id, one.currency): one for one in aged(as_of, today=today, among={pk for pk, _ in owing})
+        }
+        rows = [debtors[key] for key in owing if key in debtors]
+    else:
+        found = paging.by_name(_maybe(as_of, client), "name", PAGE_SIZE, after=after, before=before)
+        places = {one.pk: place for place, one in enumerate(found.rows)}
+        rows = sorted(aged(as_of, today=today, among=places), key=lambda one: (places[one.client_id], one.currency))
+    return Page(rows=rows, before=found.before, after=found.after)
+
+
+def _maybe(as_of: date, client: str) -> QuerySet[Client]:
+    """Those with an invoice of that day or before, and with one of these that is open or any that was paid since."""
+    theirs = Invoice.objects.filter(client=OuterRef("pk"), issue_date__lte=as_of)
+    paid_since = PaymentSeen.objects.filter(client=OuterRef("pk"), seen_at__gte=end_of(as_of))
+    return named(client).filter(
+        Exists(theirs), Exists(theirs.filter(status__in=AWAITING)) | Exists(paid_since.order_by())
     )
 
 
-def _in_order(keys: Sequence[Key], found: Sequence[Debtor]) -> list[Debtor]:
-    """As the keys are, of which one with an amount is about a single currency of its client."""
-    places = {(key[-1], "" if isinstance(key[1], int) else key[0]): place for place, key in enumerate(keys)}
-    placed = [(places.get((one.client_id, one.currency), places.get((one.client_id, ""))), one) for one in found]
-    wanted = [(place, one.currency, one) for place, one in placed if place is not None]
-    return [one for _, _, one in sorted(wanted, key=lambda each: each[:2])]
-
-
-def _most_first(key: Key | None, client: str, back: bool) -> list[Key]:
+def _most_first(client: str, after: str, before: str) -> Page:
     """What is folded is read from an index; what has changed since is little, and added up."""
+    back = _key(before)
+    key = back or _key(after)
     currency, amount, pk = key or ("", Decimal(0), 0)
-    given = {"currency": currency, "amount": amount, "pk": pk}
-    given["name"] = f"%{database.ops.prep_for_like_query(client)}%"
+    name = f"%{database.ops.prep_for_like_query(client)}%"
     wanted = BEYOND.format(side="<" if back else ">") + (NAMED if client else "")
     order = ORDER.format(way="DESC" if back else "ASC")
     with database.cursor() as cursor:
-        cursor.execute(MOST_FIRST.format(wanted=wanted, order=order, size=PAGE_SIZE + 1), given)
-        return list(cursor.fetchall())
+        cursor.execute(
+            MOST_FIRST.format(wanted=wanted, order=order, size=PAGE_SIZE + 1),
+            {"currency": currency, "amount": amount, "pk": pk, "name": name},
+        )
+        return paging.cut(list(cursor.fetchall()), PAGE_SIZE, _text, back=bool(back), begun=bool(key))
 
 
-def _by_name(key: Key | None, client: str, as_of: date, back: bool) -> list[Key]:
-    """Clients with an invoice of that day or before, and with one that is open or was paid since."""
-    theirs = Invoice.objects.filter(client=OuterRef("pk"), issue_date__lte=as_of)
-    paid_since = PaymentSeen.objects.filter(client=OuterRef("pk"), seen_at__gte=end_of(as_of))
-    found = named(client).filter(Exists(theirs)).filter(Exists(theirs.filter(status__in=AWAITING)) | Exists(paid_since))
-    if key:
-        (name, pk), side = key, "lt" if back else "gt"
-        found = found.filter(Q((f"name__{side}e", name)) & (Q((f"name__{side}", name)) | Q((f"pk__{side}", pk))))
-    order = ("-name", "-pk") if back else ("name", "pk")
-    return list(found.order_by(*order).values_list("name", "pk")[: PAGE_SIZE + 1])
+def _text(owing: Owing) -> str:
+    return ".".join(map(str, owing))
 
 
-def _text(key: Key) -> str:
-    return ".".join(map(str, key))
-
-
-def _amount_key(text: str) -> Key | None:
+def _key(text: str) -> Owing | None:
+    """Such as GBP.1250.00.417."""
     currency, _, rest = text.partition(".")
     amount, _, pk = rest.rpartition(".")
     try:
@@ -111,8 +92,3 @@ def _amount_key(text: str) -> Key | None:
         return (currency, owed, int(pk)) if owed.is_finite() else None
     except (ValueError, InvalidOperation):
         return None
-
-
-def _name_key(text: str) -> Key | None:
-    name, _, pk = text.rpartition(".")
-    return (name, int(pk)) if name and pk.isdecimal() else None

@@ -53,12 +53,12 @@ class Debtor:
         return sum(self.by_age[1:], NOTHING)
 
 
-def owed(as_of: date, *, today: date, clients: Collection[int] | None = None) -> QuerySet[Invoice]:
+def owed(as_of: date, *, today: date, among: Collection[int] | None = None) -> QuerySet[Invoice]:
     """The invoices of which something was owed at the end of that day, each with what: `owed`; all, or these clients'.
 
     Of a day that is over, by the payments that Reflow had learned of by then; what is void now is left out.
     """
-    theirs = Q() if clients is None else Q(client__in=clients)
+    theirs = Q() if among is None else Q(client__in=among)
     open_now = Invoice.objects.filter(theirs, status__in=AWAITING)
     if as_of >= today:
         return open_now.exclude(outstanding=0).annotate(owed=F("outstanding"))
@@ -114,9 +114,9 @@ def named(client: str) -> QuerySet[Client]:
     return Client.objects.filter(name__icontains=name) if name else Client.objects.all()
 
 
-def aged(as_of: date, *, today: date, client: str = "", clients: Collection[int] | None = None) -> list[Debtor]:
+def aged(as_of: date, *, today: date, client: str = "", among: Collection[int] | None = None) -> list[Debtor]:
     """Every client that owes anything, or of these, in one query; whoever is overdue by most comes first."""
-    found = owed(as_of, today=today, clients=clients)
+    found = owed(as_of, today=today, among=among)
     rows = list(_by_age(found.filter(client__in=named(client)) if client else found, as_of, "client", "currency"))
     names = dict(Client.objects.filter(pk__in={row["client"] for row in rows}).values_list("pk", "name"))
     debtors = [_debtor(row, names[row["client"]]) for row in rows]

@@ -11,7 +11,6 @@ from connectors.models import Connection
 from invoices.balances import AWAITING
 from invoices.models import Client, Invoice, Reminder, ReminderHold, ReminderStep, RemoteInvoice, Voiding
 
-SHOWN = 50
 LEVELS = {1: "First", 2: "Second", 3: "Last"}
 NO_REMINDERS = "The client gets no reminders"
 NO_ADDRESS = "The client has no e-mail address"
@@ -45,15 +44,6 @@ class Plan:
         return sum(len(bundle.invoices) for bundle in self.bundles)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some clients by name, and the first and the last where others come before and after them; else 0."""
-
-    clients: list[int]
-    before: int
-    after: int
-
-
 def due(today: date) -> QuerySet[Invoice]:
     """The invoices that a step has come for, each with the newest such: `level`; older steps are never made up for.
 
@@ -75,12 +65,12 @@ def plan(
     connection: Connection | None,
     *,
     missing: Collection[int] = (),
-    clients: Collection[int] | None = None,
+    among: Collection[Client] | None = None,
 ) -> Plan:
     """What would go out now, to all or to these; `missing` Sage was asked for and does not show any more."""
     found = _with_reasons(due(today), connection).select_related("client").defer("frozen")
-    if clients is not None:
-        found = found.filter(client__in=clients)
+    if among is not None:
+        found = found.filter(client__in=among)
     of_client: dict[int, list[Invoice]] = defaultdict(list)
     kept: dict[str, list[Invoice]] = defaultdict(list)
     for invoice in found.order_by("client__name", "client", "due_date", "pk"):
@@ -97,25 +87,9 @@ def counted(today: date, connection: Connection | None) -> tuple[int, int]:
     return counts["mails"], counts["invoices"]
 
 
-def page(today: date, *, after: int = 0, before: int = 0) -> Page:
-    """The next clients by name after or before one, of those of whom an invoice is due for a reminder."""
-    found = Client.objects.filter(Exists(due(today).filter(client=OuterRef("pk"))))
-    key = Client.objects.filter(pk=before or after).first()
-    if key:
-        side = "lt" if before else "gt"
-        same = Q(name=key.name) & Q((f"pk__{side}", key.pk))
-        found = found.filter(Q((f"name__{side}e", key.name)) & (Q((f"name__{side}", key.name)) | same))
-    back = bool(key and before)
-    rows = list(found.order_by(*("-name", "-pk") if back else ("name", "pk")).values_list("pk", flat=True)[: SHOWN + 1])
-    further, rows = len(rows) > SHOWN, rows[:SHOWN]
-    if back:
-        rows.reverse()
-    has_before, has_after = (further, True) if back else (bool(key), further)
-    return Page(
-        clients=rows,
-        before=rows[0] if rows and has_before else 0,
-        after=rows[-1] if rows and has_after else 0,
-    )
+def clients(today: date) -> QuerySet[Client]:
+    """Those of whom an invoice is due for a reminder, whatever keeps it back."""
+    return Client.objects.filter(Exists(due(today).filter(client=OuterRef("pk"))))
 
 
 def _with_reasons(found: QuerySet[Invoice], connection: Connection | None) -> QuerySet[Invoice]:

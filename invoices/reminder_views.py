@@ -13,13 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from connectors.models import Connection
 from connectors.services import live_connection
-from invoices import debt_services, remindable, reminding
+from invoices import debt_services, paging, remindable, reminding
 from invoices.debt_services import Step
 from invoices.drafts import Refused
 from invoices.models import Client, Invoice, InvoiceMail, ReminderSettings, ReminderStep
 from invoices.push_views import person
 
-SHOWN = 50  # invoices that are kept back for one reason
+SHOWN = 50  # clients on a page, and invoices that are kept back for one reason
 LATEST = 30
 
 
@@ -27,16 +27,16 @@ LATEST = 30
 def reminder_list(request: HttpRequest) -> HttpResponse:
     """What would go out next, to whom, and why others do not, some clients at a time; and what has gone."""
     ours, connection, today = ReminderSettings.ours(), live_connection(), timezone.localdate()
-    page = remindable.page(today, **{side: _id(request.GET.get(side, "")) for side in ("after", "before")})
-    plan = remindable.plan(today, connection, clients=page.clients)
+    keys = {side: request.GET.get(side, "") for side in ("after", "before")}
+    page = paging.by_name(remindable.clients(today), "name", SHOWN, **keys)
+    plan = remindable.plan(today, connection, among=page.rows)
     sent = InvoiceMail.objects.filter(kind=InvoiceMail.Kind.REMINDER).select_related("client")
-    several = bool(page.before or page.after)
     context = {
         **_head(ours, connection),
         "before": f"?before={page.before}" if page.before else "",
         "after": f"?after={page.after}" if page.after else "",
-        "several": several,
-        "mails": None if several else len(plan.bundles),
+        "several": not page.is_whole,
+        "mails": len(plan.bundles) if page.is_whole else None,
         "invoices": plan.invoices,
         "is_set_up": settings.MAIL_IS_SET_UP,
         "bundles": [(bundle, remindable.LEVELS[bundle.level], _owed(bundle)) for bundle in plan.bundles],
@@ -58,11 +58,6 @@ def reminder_count(request: HttpRequest) -> HttpResponse:
 
 def _head(ours: ReminderSettings, connection: Connection | None) -> dict[str, Any]:
     return {"ours": ours, "why_none": reminding.why_none(connection)}
-
-
-def _id(text: str) -> int:
-    """A key of an address; 0 where it is none."""
-    return int(text) if text.isdecimal() and len(text) < len(str(2**63)) else 0
 
 
 def _owed(bundle: remindable.Bundle) -> list[tuple[str, Any]]:
@@ -165,8 +160,9 @@ def reminder_leave_out(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def reminder_put_back(request: HttpRequest) -> HttpResponse:
+    chosen = request.POST.get("mail", "")
     try:
-        debt_services.put_back(mail_id=_id(request.POST.get("mail", "")))
+        debt_services.put_back(mail_id=int(chosen) if chosen.isdecimal() and len(chosen) < len(str(2**63)) else 0)
     except Refused as refused:
         messages.error(request, str(refused))
     else:

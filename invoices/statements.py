@@ -88,7 +88,7 @@ def _open(
     client: Client, asked: Asked, connection: Connection | None, today: date, most: int, age: int | None
 ) -> Iterator[Sheet]:
     """All of them are added up, and as many fetched with what a line says as there are lines."""
-    found = owed(asked.until, today=today, clients=[client.pk]).order_by("due_date", "pk")
+    found = owed(asked.until, today=today, among=[client.pk]).order_by("due_date", "pk")
     by_currency: dict[str, list[Invoice]] = defaultdict(list)
     for invoice in found.only("currency", "due_date", "kind"):
         by_currency[invoice.currency].append(invoice)

@@ -117,6 +117,7 @@ class Migration(migrations.Migration):
                 to="invoices.client",
             ),
         ),
+        migrations.AddIndex(model_name="property", index=models.Index(fields=["name", "id"], name="property_by_name")),
         migrations.AddIndex(
             model_name="paymentseen", index=models.Index(fields=["client", "seen_at"], name="payment_by_client")
         ),

@@ -167,8 +167,8 @@ def walked(as_of: date, client: str = "") -> list[list[tuple[str, str, Decimal]]
     back = [pages[-1]]
     while back[0].before:
         back.insert(0, debtor_pages.page(as_of, today=TODAY, client=client, before=back[0].before))
-    assert [page.debtors for page in back] == [page.debtors for page in pages]
-    return [[(one.client, one.currency, one.total) for one in page.debtors] for page in pages]
+    assert [page.rows for page in back] == [page.rows for page in pages]
+    return [[(one.client, one.currency, one.total) for one in page.rows] for page in pages]
 
 
 def test_whoever_owes_most_comes_first_whether_it_is_folded_or_new(sent: NewInvoice, pages_of_two: None) -> None:

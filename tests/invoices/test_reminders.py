@@ -17,7 +17,7 @@ from django.utils.timezone import localdate, localtime
 from connectors.interface import PlatformError, RemoteStatus, TryLater
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection
-from invoices import debt_services, mailing, remindable, reminding, services
+from invoices import debt_services, mailing, remindable, reminder_views, reminding, services
 from invoices.crediting import CreditDraft, CreditLine, create_credit_note
 from invoices.debt_services import Step
 from invoices.drafts import Refused
@@ -167,7 +167,7 @@ def test_two_beats_at_once_are_one_run(overdue: Overdue, sage: Sage, now: dateti
 def test_the_page_shows_some_clients_at_a_time_and_counts_once_it_is_there(
     overdue: Overdue, wired: Connection, desk: Browser, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remindable, "SHOWN", 2)
+    monkeypatch.setattr(reminder_views, "SHOWN", 2)
     clients = [Client.objects.create(name=f"Client {name}", email="a@b.example") for name in "ACB"]
     for client in clients:
         overdue(8, client)
