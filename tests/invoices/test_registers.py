@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.test import Client as Browser
 from django.utils import timezone
 
+from invoices import registers
 from invoices.models import Client, Invoice, Item, Property
 
 pytestmark = pytest.mark.django_db
