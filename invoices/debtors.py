@@ -102,7 +102,7 @@ def age_of(invoice: Invoice, as_of: date) -> int:
     return next(place for place, (_, days) in enumerate(AGES) if days is None or late <= days)
 
 
-def _by_age(found: QuerySet[Invoice], as_of: date, *by: str) -> QuerySet[Invoice, Any]:
+def _by_age(found: QuerySet[Invoice], as_of: date, *by: str) -> Any:
     """What is owed of these, by each of the ages, one column each, and how many they are."""
     ages = {f"age_{age}": Coalesce(Sum("owed", filter=of_age(as_of, age)), NOTHING) for age in range(len(AGES))}
     return found.order_by().values(*by).annotate(count=Count("*"), **ages)  # no key is counted: the index has none
@@ -155,15 +155,15 @@ def sums(as_of: date, *, today: date, client: str = "") -> list[Debtor]:
 
     As of today, or of a day to come, from the kept totals; of a day that is over, or of some clients, it is added up.
     """
+    found = owed(as_of, today=today)
     if as_of >= today and not client:
         rows = _kept_by_age(as_of)
     else:
-        found = owed(as_of, today=today)
         rows = _by_age(found.filter(client__in=named(client)) if client else found, as_of, "currency")
     return sorted((_debtor(row) for row in rows), key=lambda one: one.currency)
 
 
-def _kept_by_age(as_of: date) -> QuerySet[InvoiceTotal, Any]:
+def _kept_by_age(as_of: date) -> Any:
     """What is credited has no due date there, and is never late."""
     ages = [_due(as_of, age) | Q(due_date=None) if age == 0 else _due(as_of, age) for age in range(len(AGES))]
     sums = {f"age_{age}": Coalesce(Sum("outstanding", filter=due), NOTHING) for age, due in enumerate(ages)}

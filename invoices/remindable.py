@@ -68,13 +68,13 @@ def plan(
     among: Collection[Client] | None = None,
 ) -> Plan:
     """What would go out now, to all or to these; `missing` Sage was asked for and does not show any more."""
-    found = _with_reasons(due(today), connection).select_related("client").defer("frozen")
+    found = due(today).annotate(why=_why(connection)).select_related("client").defer("frozen")
     if among is not None:
         found = found.filter(client__in=among)
     of_client: dict[int, list[Invoice]] = defaultdict(list)
     kept: dict[str, list[Invoice]] = defaultdict(list)
     for invoice in found.order_by("client__name", "client", "due_date", "pk"):
-        why: str = invoice.why or (MISSING if invoice.pk in missing else "")  # type: ignore[attr-defined]  # from the query
+        why = invoice.why or (MISSING if invoice.pk in missing else "")
         (kept[why] if why else of_client[invoice.client_id]).append(invoice)
     bundles = (_bundle(invoices) for invoices in of_client.values())
     return Plan(bundles=tuple(bundles), kept={why: tuple(kept[why]) for why in REASONS if why in kept})
@@ -82,7 +82,7 @@ def plan(
 
 def counted(today: date, connection: Connection | None) -> tuple[int, int]:
     """How many e-mails would go out now, and about how many invoices: all are looked at for it."""
-    found = _with_reasons(due(today), connection).filter(why="")
+    found = due(today).annotate(why=_why(connection)).filter(why="")
     counts = found.aggregate(mails=Count("client", distinct=True), invoices=Count("pk"))
     return counts["mails"], counts["invoices"]
 
@@ -92,8 +92,8 @@ def clients(today: date) -> QuerySet[Client]:
     return Client.objects.filter(Exists(due(today).filter(client=OuterRef("pk"))))
 
 
-def _with_reasons(found: QuerySet[Invoice], connection: Connection | None) -> QuerySet[Invoice]:
-    """Each with the first reason that keeps it back: `why`, empty where none does."""
+def _why(connection: Connection | None) -> Case:
+    """The first reason that keeps an invoice back; empty where none does."""
     there = RemoteInvoice.objects.filter(invoice=OuterRef("pk"), connection=connection, gone_at=None)
     voiding = Voiding.objects.filter(remote__invoice=OuterRef("pk"), state__in=Voiding.OPEN)
     said = {
@@ -105,7 +105,7 @@ def _with_reasons(found: QuerySet[Invoice], connection: Connection | None) -> Qu
         UNRELEASED: Exists(there.filter(is_draft=True)),
         CREDITED: Exists(_open_credit()),
     }
-    return found.annotate(why=Case(*(When(so, then=Value(why)) for why, so in said.items()), default=Value("")))
+    return Case(*(When(so, then=Value(why)) for why, so in said.items()), default=Value(""))
 
 
 def _open_credit() -> QuerySet[Invoice]:
