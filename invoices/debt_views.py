@@ -63,6 +63,7 @@ def debtor_list(request: HttpRequest) -> HttpResponse:
         "ages": [label for label, _ in debtors.AGES],
         "several": len({one.currency for one in (*sums, *page.rows)}) > 1,
         "as_of": as_of,
+        "day": as_of.isoformat(),
         "is_today": as_of == today,
         "is_past": as_of < today,
         "q": q,
