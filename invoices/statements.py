@@ -14,13 +14,13 @@ from django.utils.timezone import localdate
 from connectors.models import Connection
 from invoices import paper
 from invoices.balances import AWAITING
-from invoices.debtors import AGES, ISSUED, NOTHING, age_of, days_late, end_of, owed
+from invoices.debtors import AGES, ISSUED, NOTHING, age_of, aged, days_late, end_of, of_age, owed
 from invoices.documents import client_of
 from invoices.models import Client, Company, Invoice, PaymentSeen
 from invoices.standing import shown_number
 
 MOST = 1000  # lines on one statement; whoever has more takes a shorter time
-AT_FIRST = 100  # of them on the page, until all are asked for
+AT_FIRST = 50  # of them on the page, until all are asked for
 Move = tuple[date, int, int, Decimal]  # day, invoice, 1 where it was paid, amount
 LEARNED = "A payment stands on the day on which it was read from the books."
 
@@ -87,29 +87,25 @@ def sheets(
 def _open(
     client: Client, asked: Asked, connection: Connection | None, today: date, most: int, age: int | None
 ) -> Iterator[Sheet]:
-    """All of them are added up, and as many fetched with what a line says as there are lines."""
     found = owed(asked.until, today=today, among=[client.pk]).order_by("due_date", "pk")
-    by_currency: dict[str, list[Invoice]] = defaultdict(list)
-    for invoice in found.only("currency", "due_date", "kind"):
-        by_currency[invoice.currency].append(invoice)
-    for currency, invoices in by_currency.items():
-        sums = [NOTHING] * len(AGES)
-        for one in invoices:
-            sums[age_of(one, asked.until)] += one.owed  # type: ignore[attr-defined]  # from the query
-        listed = [one for one in invoices if age in (None, age_of(one, asked.until))]
-        shown = {one.pk: one.owed for one in listed[:most]}  # type: ignore[attr-defined]
-        whole = Invoice.objects.defer("frozen").prefetch_related("remotes").in_bulk(shown)
+    if age is not None:
+        found = found.filter(of_age(asked.until, age))
+    for debtor in aged(asked.until, today=today, among=[client.pk]):
+        theirs = found.filter(currency=debtor.currency)
+        shown = theirs.defer("frozen").prefetch_related("remotes")[:most]
+        lines = tuple(_line(invoice, connection, asked.until) for invoice in shown)
+        count = debtor.invoices if age is None else theirs.count()
         yield Sheet(
-            currency=currency,
-            lines=tuple(_line(whole[pk], left, connection, asked.until) for pk, left in shown.items()),
+            currency=debtor.currency,
+            lines=lines,
             opening=NOTHING,
-            closing=sum(sums, NOTHING),
-            by_age=tuple(sums),
-            left_out=len(listed) - len(shown),
+            closing=debtor.total,
+            by_age=debtor.by_age,
+            left_out=count - len(lines),
         )
 
 
-def _line(invoice: Invoice, left: Decimal, connection: Connection | None, until: date) -> Line:
+def _line(invoice: Invoice, connection: Connection | None, until: date) -> Line:
     return Line(
         invoice_id=invoice.pk,
         day=invoice.issue_date,
@@ -117,7 +113,7 @@ def _line(invoice: Invoice, left: Decimal, connection: Connection | None, until:
         number=shown_number(invoice, connection),
         due=invoice.due_date,
         amount=invoice.total,
-        left=left,
+        left=invoice.owed,  # type: ignore[attr-defined]  # from the query
         age=age_of(invoice, until),
         late=days_late(invoice, until),
     )

@@ -299,7 +299,7 @@ def test_what_was_paid_before_it_was_imported_is_paid_from_its_first_day_here(
     ]
 
 
-def test_a_long_statement_shows_a_hundred_lines_at_first(
+def test_a_long_statement_shows_some_lines_at_first(
     sent: NewInvoice, client_of_ours: Client, desk: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statements, "AT_FIRST", 2)
