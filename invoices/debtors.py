@@ -30,13 +30,10 @@ NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Debtor:
-    """What one client owes in one currency, by age, the youngest first."""
+class Sums:
+    """What is owed in one currency, by age, the youngest first."""
 
-    client_id: int
-    client: str
     currency: str
-    invoices: int
     by_age: tuple[Decimal, ...]
 
     @property
@@ -51,6 +48,15 @@ class Debtor:
     @property
     def overdue(self) -> Decimal:
         return sum(self.by_age[1:], NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debtor(Sums):
+    """What one client owes in one currency."""
+
+    client_id: int
+    client: str
+    invoices: int
 
 
 def owed(as_of: date, *, today: date, among: Collection[int] | None = None) -> QuerySet[Invoice]:
@@ -76,19 +82,19 @@ def end_of(day: date) -> datetime:
     return make_aware(datetime.combine(day + timedelta(days=1), time()))
 
 
-def of_age(as_of: date, age: int) -> Q:
+def of_age(as_of: date, age: int, about: str = "") -> Q:
     """Those of the age at this place in AGES, as of that day; what is credited is never late."""
-    credited = Q(kind=Invoice.Kind.CREDIT_NOTE)
-    return _due(as_of, age) & ~credited if age else _due(as_of, age) | credited
+    credited = Q((f"{about}kind", Invoice.Kind.CREDIT_NOTE))
+    return _due(as_of, age, about) & ~credited if age else _due(as_of, age, about) | credited
 
 
-def _due(as_of: date, age: int) -> Q:
+def _due(as_of: date, age: int, about: str = "") -> Q:
     oldest, youngest = AGES[age][1], AGES[age - 1][1] if age else None
     due = Q()
     if oldest is not None:
-        due &= Q(due_date__gte=as_of - timedelta(days=oldest))
+        due &= Q((f"{about}due_date__gte", as_of - timedelta(days=oldest)))
     if youngest is not None:
-        due &= Q(due_date__lt=as_of - timedelta(days=youngest))
+        due &= Q((f"{about}due_date__lt", as_of - timedelta(days=youngest)))
     return due
 
 
@@ -102,10 +108,13 @@ def age_of(invoice: Invoice, as_of: date) -> int:
     return next(place for place, (_, days) in enumerate(AGES) if days is None or late <= days)
 
 
-def _by_age(found: QuerySet[Invoice], as_of: date, *by: str) -> Any:
-    """What is owed of these, by each of the ages, one column each, and how many they are."""
-    ages = {f"age_{age}": Coalesce(Sum("owed", filter=of_age(as_of, age)), NOTHING) for age in range(len(AGES))}
-    return found.order_by().values(*by).annotate(count=Count("*"), **ages)  # no key is counted: the index has none
+def _ages(amount: str, as_of: date, about: str = "") -> dict[str, Coalesce]:
+    """What is owed of each age, one column each."""
+    return {f"age_{age}": Coalesce(Sum(amount, filter=of_age(as_of, age, about)), NOTHING) for age in range(len(AGES))}
+
+
+def _columns(row: dict[str, Any]) -> tuple[Decimal, ...]:
+    return tuple(row[f"age_{age}"] for age in range(len(AGES)))
 
 
 def named(client: str) -> QuerySet[Client]:
@@ -115,21 +124,19 @@ def named(client: str) -> QuerySet[Client]:
 
 
 def aged(as_of: date, *, today: date, client: str = "", among: Collection[int] | None = None) -> list[Debtor]:
-    """Every client that owes anything, or of these, in one query; whoever is overdue by most comes first."""
+    """Every client that owes anything, or of these; whoever is overdue by most comes first."""
     found = owed(as_of, today=today, among=among)
-    rows = list(_by_age(found.filter(client__in=named(client)) if client else found, as_of, "client", "currency"))
+    found = found.filter(client__in=named(client)) if client else found
+    counted = found.order_by().values("client", "currency").annotate(count=Count("*"), **_ages("owed", as_of))
+    rows: list[Any] = list(counted)  # no key is counted: the index of what is owed has none
     names = dict(Client.objects.filter(pk__in={row["client"] for row in rows}).values_list("pk", "name"))
     debtors = [_debtor(row, names[row["client"]]) for row in rows]
     return sorted(debtors, key=lambda one: (one.currency, -one.overdue, -one.total, one.client.casefold()))
 
 
-def _debtor(row: dict[str, Any], name: str = "") -> Debtor:
+def _debtor(row: dict[str, Any], name: str) -> Debtor:
     return Debtor(
-        client_id=row.get("client", 0),
-        client=name,
-        currency=row["currency"],
-        invoices=row["count"],
-        by_age=tuple(row[f"age_{age}"] for age in range(len(AGES))),
+        client_id=row["client"], client=name, currency=row["currency"], invoices=row["count"], by_age=_columns(row)
     )
 
 
@@ -150,22 +157,35 @@ def all_of(debtors: list[Debtor]) -> list[Debtor]:
     ]
 
 
-def sums(as_of: date, *, today: date, client: str = "") -> list[Debtor]:
-    """One row for each currency: what all of them owe together.
+def sums(as_of: date, *, today: date, client: str = "") -> list[Sums]:
+    """What all of them owe together, by currency.
 
-    As of today, or of a day to come, from the kept totals; of a day that is over, or of some clients, it is added up.
+    As of today, or of a day to come, from the kept totals; of a day that is over, or of some clients, it is added up:
+    what is open of that day now, and what was paid since.
     """
-    found = owed(as_of, today=today)
     if as_of >= today and not client:
-        rows = _kept_by_age(as_of)
+        sources = [_kept(as_of)]
     else:
-        rows = _by_age(found.filter(client__in=named(client)) if client else found, as_of, "currency")
-    return sorted((_debtor(row) for row in rows), key=lambda one: one.currency)
+        theirs = Q(client__in=named(client)) if client else Q()
+        open_now = Invoice.objects.filter(theirs, status__in=AWAITING).order_by().values("currency")
+        sources = [open_now.annotate(**_ages("outstanding", as_of))]
+        if as_of < today:
+            of_then = Q(invoice__status__in=ISSUED, invoice__issue_date__lte=as_of)
+            later = PaymentSeen.objects.filter(theirs, of_then, seen_at__gte=end_of(as_of)).order_by()
+            paid_since = later.values(currency=F("invoice__currency")).annotate(**_ages("amount", as_of, "invoice__"))
+            sources = [sources[0].filter(issue_date__lte=as_of), paid_since]
+    by_currency: dict[str, list[tuple[Decimal, ...]]] = {}
+    for row in (row for source in sources for row in source):
+        by_currency.setdefault(row["currency"], []).append(_columns(row))
+    found = (
+        Sums(currency=currency, by_age=tuple(sum(column, NOTHING) for column in zip(*columns, strict=True)))
+        for currency, columns in sorted(by_currency.items())
+    )
+    return [one for one in found if any(one.by_age)]
 
 
-def _kept_by_age(as_of: date) -> Any:
-    """What is credited has no due date there, and is never late."""
+def _kept(as_of: date) -> Any:
+    """By currency; what is credited has no due date there, and is never late."""
     ages = [_due(as_of, age) | Q(due_date=None) if age == 0 else _due(as_of, age) for age in range(len(AGES))]
-    sums = {f"age_{age}": Coalesce(Sum("outstanding", filter=due), NOTHING) for age, due in enumerate(ages)}
-    kept = InvoiceTotal.objects.filter(status__in=AWAITING).order_by().values("currency")
-    return kept.annotate(count=Sum("invoices"), **sums).filter(count__gt=0)
+    columns = {f"age_{age}": Coalesce(Sum("outstanding", filter=due), NOTHING) for age, due in enumerate(ages)}
+    return InvoiceTotal.objects.filter(status__in=AWAITING).order_by().values("currency").annotate(**columns)
