@@ -130,8 +130,8 @@ UNION ALL SELECT n, issued + time '10:01', NULL, 'Sent to Sage as ' || number ||
     WHERE origin = 'OWN' AND status IN ('SENT', 'PART_PAID', 'PAID')
 UNION ALL SELECT n, issued + time '11:00', %(staff)s, 'Discarded: Raised twice.' FROM stage WHERE status = 'VOID';
 
-INSERT INTO invoices_paymentseen (invoice_id, seen_at, amount)
-SELECT n, least(due + time '09:00', %(now)s), total - outstanding FROM stage
+INSERT INTO invoices_paymentseen (invoice_id, client_id, seen_at, amount)
+SELECT n, client, least(due + time '09:00', %(now)s), total - outstanding FROM stage
 JOIN invoices_invoice AS invoice ON invoice.id = n WHERE invoice.status IN ('PART_PAID', 'PAID');
 
 INSERT INTO invoices_importedrow (brought_by_id, kind, key, digest, invoice_id)

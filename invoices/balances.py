@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
-from invoices.models import InvoiceTotal
+from invoices.models import ClientOwed, InvoiceTotal
 
+Row = tuple[object, ...]
 AWAITING = ("SENT", "PART_PAID")
 INVOICED = ("APPROVED", *AWAITING, "PAID")
 LOCK = 1_601_026_001  # of Postgres, for who folds or mends: no two do so at once, and who writes invoices never waits
@@ -136,29 +137,61 @@ FOLD = f"""
     SELECT {KEY}, {ADDED} FROM taken GROUP BY {KEY} {UNLESS_NOTHING}"""  # noqa: S608
 
 
+OWED_BY = "client_id, currency"
+OWED = "invoices, outstanding"
+OWED_ADDED = "sum(invoices)::bigint AS invoices, sum(outstanding) AS outstanding"
+UNLESS_NONE = "HAVING sum(invoices) <> 0 OR sum(outstanding) <> 0"
+OWED_DIFFERENCES = f"""
+    SELECT {OWED_BY}, {OWED_ADDED} FROM (
+        SELECT {OWED_BY}, 1 AS invoices, outstanding FROM invoices_invoice
+        WHERE status IN ('SENT', 'PART_PAID') AND outstanding <> 0
+        UNION ALL SELECT {OWED_BY}, -invoices, -outstanding FROM invoices_clientowed
+    ) AS counted GROUP BY {OWED_BY} {UNLESS_NONE}"""  # noqa: S608
+OWED_MEND = f"""
+    INSERT INTO invoices_clientowed ({OWED_BY}, {OWED}, folded)
+    SELECT counted.*, false FROM ({OWED_DIFFERENCES}) AS counted RETURNING {OWED_BY}, {OWED}"""  # noqa: S608
+OWED_FOLD = f"""
+    WITH crowded AS (
+        SELECT DISTINCT {OWED_BY} FROM invoices_clientowed WHERE NOT folded
+    ), taken AS (
+        DELETE FROM invoices_clientowed AS kept USING crowded
+        WHERE (kept.client_id, kept.currency) = (crowded.client_id, crowded.currency) RETURNING kept.*
+    )
+    INSERT INTO invoices_clientowed ({OWED_BY}, {OWED}, folded)
+    SELECT {OWED_BY}, {OWED_ADDED}, true FROM taken GROUP BY {OWED_BY} {UNLESS_NONE}"""  # noqa: S608
+
+
 def fold() -> None:
     """Makes one row of all that are of one kind: one statement, so who reads meanwhile sees the same sums."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if cursor.fetchone() == (True,):
             cursor.execute(FOLD)
+            cursor.execute(OWED_FOLD)
 
 
-def differences() -> list[InvoiceTotal]:
-    """What would have to be added to the table for it to say what the invoices say; nothing, if all is well."""
+def differences() -> list[InvoiceTotal | ClientOwed]:
+    """What would have to be added to the tables for them to say what the invoices say; nothing, if all is well."""
     with database.cursor() as cursor:
         cursor.execute(DIFFERENCES)
-        return list(_read(cursor.fetchall()))
+        totals = cursor.fetchall()
+        cursor.execute(OWED_DIFFERENCES)
+        return list(_read(totals, cursor.fetchall()))
 
 
-def mend() -> list[InvoiceTotal]:
+def mend() -> list[InvoiceTotal | ClientOwed]:
     """Adds what is missing, and says what that was; while others write, as one statement sees both sides at once."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         cursor.execute(MEND)
-        return list(_read(cursor.fetchall()))
+        totals = cursor.fetchall()
+        cursor.execute(OWED_MEND)
+        owed = cursor.fetchall()
+        cursor.execute(OWED_FOLD)
+        return list(_read(totals, owed))
 
 
-def _read(rows: list[tuple[object, ...]]) -> Iterator[InvoiceTotal]:
-    names = f"{KEY}, {SUMS}".split(", ")
-    return (InvoiceTotal(**dict(zip(names, row, strict=True))) for row in rows)
+def _read(totals: list[Row], owed: list[Row]) -> Iterator[InvoiceTotal | ClientOwed]:
+    names, owed_names = f"{KEY}, {SUMS}".split(", "), f"{OWED_BY}, {OWED}".split(", ")
+    yield from (InvoiceTotal(**dict(zip(names, row, strict=True))) for row in totals)
+    yield from (ClientOwed(**dict(zip(owed_names, row, strict=True))) for row in owed)

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -17,7 +16,7 @@ from django.utils.http import content_disposition_header, urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from connectors.services import live_connection
-from invoices import debt_services, debtors, export, mailing, paper, statements
+from invoices import debt_services, debtor_pages, debtors, export, mailing, paper, statements
 from invoices.drafts import Refused
 from invoices.fields import DateInput
 from invoices.mail_views import MailForm
@@ -25,7 +24,6 @@ from invoices.models import Client, Company
 from invoices.push_views import person
 from invoices.statements import Asked
 
-PAGE_SIZE = 100
 FIRST = date(2000, 1, 1)
 
 
@@ -43,27 +41,43 @@ class DayForm(forms.Form):
 def _asked_day(request: HttpRequest, today: date) -> tuple[DayForm, date, str]:
     form = DayForm(request.GET)
     form.full_clean()
-    return form, form.day(today), form.cleaned_data.get("q", "").strip()
+    return form, form.day(today), form.cleaned_data.get("q", "").replace("\x00", "").strip()
 
 
 @require_safe
 def debtor_list(request: HttpRequest) -> HttpResponse:
-    """What each client owes, by age."""
+    """What each client owes, by age; what all owe together comes with it only where Postgres keeps it."""
     today = timezone.localdate()
     form, as_of, q = _asked_day(request, today)
-    found = debtors.aged(as_of, today=today, client=q)
+    keys = {side: request.GET.get(side, "").replace("\x00", "")[:300] for side in ("after", "before")}
+    page = debtor_pages.page(as_of, today=today, client=q, **keys)
+    is_known = page.is_whole or (as_of >= today and not q)
+    sums = debtors.all_of(page.rows) if page.is_whole else debtors.sums(as_of, today=today) if is_known else []
+    asked = {"as_of": as_of.isoformat(), "q": q}
     context = {
-        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
-        "sums": debtors.all_of(found),
+        "page": page,
+        "before": f"?{urlencode({**asked, 'before': page.before})}" if page.before else "",
+        "after": f"?{urlencode({**asked, 'after': page.after})}" if page.after else "",
+        "sums": sums,
+        "summed_at": "" if is_known else f"{reverse('debtor-sums')}?{urlencode(asked)}",
         "ages": [label for label, _ in debtors.AGES],
-        "several": len({one.currency for one in found}) > 1,
+        "several": len({one.currency for one in (*sums, *page.rows)}) > 1,
         "as_of": as_of,
+        "day": as_of.isoformat(),
         "is_today": as_of == today,
         "is_past": as_of < today,
         "q": q,
         "errors": form.errors,
     }
     return render(request, "debtors/list.html", context)
+
+
+@require_safe
+def debtor_sums(request: HttpRequest) -> HttpResponse:
+    """What all owe together where it has to be added up: asked for once the page is there."""
+    today = timezone.localdate()
+    _, as_of, q = _asked_day(request, today)
+    return render(request, "debtors/_sums.html", {"sums": debtors.sums(as_of, today=today, client=q)})
 
 
 @require_safe
@@ -121,15 +135,15 @@ def client_statement(request: HttpRequest, pk: int) -> HttpResponse:
     form, asked = _asked_of(request)
     age = form.cleaned_data.get("age")
     age = None if asked.since or age in ("", None) else age
-    sheets = statements.sheets(client, asked, live_connection(), today=timezone.localdate())
+    most = statements.MOST if request.GET.get("all") else statements.AT_FIRST
+    sheets = statements.sheets(client, asked, live_connection(), today=timezone.localdate(), most=most, age=age)
     context = {
         "client": client,
         "asked": asked,
         "errors": form.errors,
         "address": _address(asked),
-        "sheets": [
-            (sheet, [line for line in sheet.lines if age in (None, line.age)], _ages(sheet)) for sheet in sheets
-        ],
+        "sheets": [(sheet, _ages(sheet)) for sheet in sheets],
+        "is_all": most == statements.MOST,
         "age": age,
         "ages": list(enumerate(label for label, _ in debtors.AGES)),
         "learned": statements.LEARNED,

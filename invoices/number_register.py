@@ -52,7 +52,8 @@ END = """
     ORDER BY prefix, suffix, value OFFSET %(looked)s - 1 LIMIT 1"""
 FIRST = """
     SELECT prefix, suffix, value FROM (
-        SELECT * FROM incrementors_number WHERE given_at >= %(since)s AND given_at < %(until)s OFFSET 0
+        SELECT group_id, prefix, suffix, value FROM incrementors_number
+        WHERE given_at >= %(since)s AND given_at < %(until)s OFFSET 0
     ) AS lately WHERE group_id = %(group)s ORDER BY prefix, suffix, value LIMIT 1"""
 BEFORE = """
     SELECT prefix, suffix, value FROM incrementors_number

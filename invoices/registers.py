@@ -6,17 +6,18 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm, modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from connectors.models import Connection
 from connectors.services import open_connector
+from invoices import paging
 from invoices.dimensions import show_on, working_connection
 from invoices.forms import PropertyForm, codes_per_line
 from invoices.models import Client, Item, Property
@@ -101,10 +102,15 @@ def views(register: Register) -> dict[str, Any]:
     @require_safe
     def listed(request: HttpRequest) -> HttpResponse:
         q, show = request.GET.get("q", "").strip()[:100], request.GET.get("show", "")
-        rows = Paginator(register.find(q, archived=show == "archived"), PAGE_SIZE)
-        page = rows.get_page(request.GET.get("page"))
-        register.add_to(page.object_list)
+        keys = {side: request.GET.get(side, "") for side in ("after", "before")}
+        found = register.find(q, archived=show == "archived")
+        page = paging.by_name(found, register.searched[0], PAGE_SIZE, **keys)
+        register.add_to(page.rows)
         context = {"register": register, "page": page, "q": q, "show": show, **_links(request, register)}
+        asked = {name: value for name, value in (("q", q), ("show", show)) if value}
+        for side in keys:
+            key = getattr(page, side)
+            context[side] = f"?{urlencode({**asked, side: key})}" if key else ""
         return render(request, "registers/list.html", context)
 
     @require_http_methods(["GET", "POST"])

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
 from connectors.models import Connection
 from invoices.balances import AWAITING
@@ -60,25 +60,52 @@ def due(today: date) -> QuerySet[Invoice]:
     return overdue.filter(~Exists(had))
 
 
-def plan(today: date, connection: Connection | None, *, missing: Collection[int] = ()) -> Plan:
-    """What would go out now; `missing` are the invoices that Sage was asked for and does not show any more."""
+def plan(
+    today: date,
+    connection: Connection | None,
+    *,
+    missing: Collection[int] = (),
+    among: Collection[Client] | None = None,
+) -> Plan:
+    """What would go out now, to all or to these; `missing` Sage was asked for and does not show any more."""
+    found = due(today).annotate(why=_why(connection)).select_related("client").defer("frozen")
+    if among is not None:
+        found = found.filter(client__in=among)
+    of_client: dict[int, list[Invoice]] = defaultdict(list)
+    kept: dict[str, list[Invoice]] = defaultdict(list)
+    for invoice in found.order_by("client__name", "client", "due_date", "pk"):
+        why = invoice.why or (MISSING if invoice.pk in missing else "")
+        (kept[why] if why else of_client[invoice.client_id]).append(invoice)
+    bundles = (_bundle(invoices) for invoices in of_client.values())
+    return Plan(bundles=tuple(bundles), kept={why: tuple(kept[why]) for why in REASONS if why in kept})
+
+
+def counted(today: date, connection: Connection | None) -> tuple[int, int]:
+    """How many e-mails would go out now, and about how many invoices: all are looked at for it."""
+    found = due(today).annotate(why=_why(connection)).filter(why="")
+    counts = found.aggregate(mails=Count("client", distinct=True), invoices=Count("pk"))
+    return counts["mails"], counts["invoices"]
+
+
+def clients(today: date) -> QuerySet[Client]:
+    """Those of whom an invoice is due for a reminder, whatever keeps it back."""
+    return Client.objects.filter(Exists(due(today).filter(client=OuterRef("pk"))))
+
+
+def _why(connection: Connection | None) -> Case:
+    """The first reason that keeps an invoice back; empty where none does."""
     there = RemoteInvoice.objects.filter(invoice=OuterRef("pk"), connection=connection, gone_at=None)
     voiding = Voiding.objects.filter(remote__invoice=OuterRef("pk"), state__in=Voiding.OPEN)
-    held = ReminderHold.objects.filter(invoice=OuterRef("pk"))
-    found = due(today).annotate(
-        is_held=Exists(held),
-        is_there=Exists(there),
-        is_unreleased=Exists(there.filter(is_draft=True)),
-        is_voiding=Exists(voiding),
-        is_credited=Exists(_open_credit()),
-    )
-    clients: dict[int, list[Invoice]] = defaultdict(list)
-    kept: dict[str, list[Invoice]] = defaultdict(list)
-    for invoice in found.select_related("client").defer("frozen").order_by("client__name", "client", "due_date", "pk"):
-        why = _why_kept(invoice, missing)
-        (kept[why] if why else clients[invoice.client_id]).append(invoice)
-    bundles = (_bundle(invoices) for invoices in clients.values())
-    return Plan(bundles=tuple(bundles), kept={why: tuple(kept[why]) for why in REASONS if why in kept})
+    said = {
+        NO_REMINDERS: Q(client__no_reminders=True),
+        NO_ADDRESS: Q(client__email=""),
+        HELD: Exists(ReminderHold.objects.filter(invoice=OuterRef("pk"))),
+        VOIDING: Exists(voiding),
+        ELSEWHERE: ~Exists(there),
+        UNRELEASED: Exists(there.filter(is_draft=True)),
+        CREDITED: Exists(_open_credit()),
+    }
+    return Case(*(When(so, then=Value(why)) for why, so in said.items()), default=Value(""))
 
 
 def _open_credit() -> QuerySet[Invoice]:
@@ -89,20 +116,6 @@ def _open_credit() -> QuerySet[Invoice]:
 def _bundle(invoices: list[Invoice]) -> Bundle:
     level = max(invoice.level for invoice in invoices)  # type: ignore[attr-defined]  # from the query
     return Bundle(client=invoices[0].client, level=level, invoices=tuple(invoices))
-
-
-def _why_kept(invoice: Invoice, missing: Collection[int]) -> str:
-    said = {
-        NO_REMINDERS: invoice.client.no_reminders,
-        NO_ADDRESS: not invoice.client.email,
-        HELD: invoice.is_held,  # type: ignore[attr-defined]  # from the query, as are the next four
-        VOIDING: invoice.is_voiding,  # type: ignore[attr-defined]
-        ELSEWHERE: not invoice.is_there,  # type: ignore[attr-defined]
-        UNRELEASED: invoice.is_unreleased,  # type: ignore[attr-defined]
-        CREDITED: invoice.is_credited,  # type: ignore[attr-defined]
-        MISSING: invoice.pk in missing,
-    }
-    return next((why for why, is_so in said.items() if is_so), "")
 
 
 def changed_meanwhile(invoices: Iterable[int], since: datetime) -> str:

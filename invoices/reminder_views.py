@@ -11,35 +11,53 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from connectors.models import Connection
 from connectors.services import live_connection
-from invoices import debt_services, remindable, reminding
+from invoices import debt_services, paging, remindable, reminding
 from invoices.debt_services import Step
 from invoices.drafts import Refused
 from invoices.models import Client, Invoice, InvoiceMail, ReminderSettings, ReminderStep
 from invoices.push_views import person
 
-SHOWN = 50
+SHOWN = 50  # clients on a page, and invoices that are kept back for one reason
 LATEST = 30
 
 
 @require_safe
 def reminder_list(request: HttpRequest) -> HttpResponse:
-    """What would go out next, to whom; why others do not; and what has gone."""
-    ours, connection = ReminderSettings.ours(), live_connection()
-    plan = remindable.plan(timezone.localdate(), connection)
+    """What would go out next, to whom, and why others do not, some clients at a time; and what has gone."""
+    ours, connection, today = ReminderSettings.ours(), live_connection(), timezone.localdate()
+    keys = {side: request.GET.get(side, "") for side in ("after", "before")}
+    page = paging.by_name(remindable.clients(today), "name", SHOWN, **keys)
+    plan = remindable.plan(today, connection, among=page.rows)
     sent = InvoiceMail.objects.filter(kind=InvoiceMail.Kind.REMINDER).select_related("client")
     context = {
-        "ours": ours,
-        "why_none": reminding.why_none(connection),
+        **_head(ours, connection),
+        "before": f"?before={page.before}" if page.before else "",
+        "after": f"?after={page.after}" if page.after else "",
+        "several": not page.is_whole,
+        "mails": len(plan.bundles) if page.is_whole else None,
+        "invoices": plan.invoices,
         "is_set_up": settings.MAIL_IS_SET_UP,
-        "plan": plan,
-        "bundles": [(bundle, remindable.LEVELS[bundle.level], _owed(bundle)) for bundle in plan.bundles[:SHOWN]],
-        "more": max(0, len(plan.bundles) - SHOWN),
+        "bundles": [(bundle, remindable.LEVELS[bundle.level], _owed(bundle)) for bundle in plan.bundles],
         "kept": [(why, invoices[:SHOWN], max(0, len(invoices) - SHOWN)) for why, invoices in plan.kept.items()],
         "sent": sent.prefetch_related("reminders__invoice")[:LATEST],
         "steps": ReminderStep.objects.all(),
     }
     return render(request, "debtors/reminders.html", context)
+
+
+@require_safe
+def reminder_count(request: HttpRequest) -> HttpResponse:
+    """How many would go, where they are more than a page: asked for once that is there."""
+    connection = live_connection()
+    mails, invoices = remindable.counted(timezone.localdate(), connection)
+    context = {**_head(ReminderSettings.ours(), connection), "mails": mails, "invoices": invoices, "several": True}
+    return render(request, "debtors/_planned.html", context)
+
+
+def _head(ours: ReminderSettings, connection: Connection | None) -> dict[str, Any]:
+    return {"ours": ours, "why_none": reminding.why_none(connection)}
 
 
 def _owed(bundle: remindable.Bundle) -> list[tuple[str, Any]]:

@@ -4,21 +4,24 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils.timezone import localdate
 
 from connectors.models import Connection
 from invoices import paper
-from invoices.debtors import AGES, ISSUED, NOTHING, age_of, days_late, owed
+from invoices.balances import AWAITING
+from invoices.debtors import AGES, ISSUED, NOTHING, age_of, aged, days_late, end_of, of_age, owed
 from invoices.documents import client_of
 from invoices.models import Client, Company, Invoice, PaymentSeen
 from invoices.standing import shown_number
 
 MOST = 1000  # lines on one statement; whoever has more takes a shorter time
+AT_FIRST = 50  # of them on the page, until all are asked for
+Move = tuple[date, int, int, Decimal]  # day, invoice, 1 where it was paid, amount
 LEARNED = "A payment stands on the day on which it was read from the books."
 
 
@@ -64,27 +67,41 @@ class Sheet:
     left_out: int
 
 
-def sheets(client: Client, asked: Asked, connection: Connection | None, *, today: date) -> list[Sheet]:
-    """One for each currency in which there is anything."""
-    find = _open if asked.since is None else _activity
-    return sorted(find(client, asked, connection, today), key=lambda sheet: sheet.currency)
+def sheets(
+    client: Client,
+    asked: Asked,
+    connection: Connection | None,
+    *,
+    today: date,
+    most: int = MOST,
+    age: int | None = None,
+) -> list[Sheet]:
+    """One for each currency in which there is anything; of what is open, the lines may be those of one age alone."""
+    if asked.since is None:
+        found = _open(client, asked, connection, today, most, age)
+    else:
+        found = _activity(client, asked, connection, most)
+    return sorted(found, key=lambda sheet: sheet.currency)
 
 
-def _open(client: Client, asked: Asked, connection: Connection | None, today: date) -> Iterator[Sheet]:
-    found = owed(asked.until, today=today).filter(client=client).order_by("due_date", "pk")
-    by_currency: dict[str, list[Invoice]] = defaultdict(list)
-    for invoice in found.defer("frozen").prefetch_related("remotes"):
-        by_currency[invoice.currency].append(invoice)
-    for currency, invoices in by_currency.items():
-        lines = [_line(invoice, connection, asked.until) for invoice in invoices]
-        sums = [sum((line.left for line in lines if line.age == age), NOTHING) for age in range(len(AGES))]
+def _open(
+    client: Client, asked: Asked, connection: Connection | None, today: date, most: int, age: int | None
+) -> Iterator[Sheet]:
+    found = owed(asked.until, today=today, among=[client.pk]).order_by("due_date", "pk")
+    if age is not None:
+        found = found.filter(of_age(asked.until, age))
+    for debtor in aged(asked.until, today=today, among=[client.pk]):
+        theirs = found.filter(currency=debtor.currency)
+        shown = theirs.defer("frozen").prefetch_related("remotes")[:most]
+        lines = tuple(_line(invoice, connection, asked.until) for invoice in shown)
+        count = debtor.invoices if age is None else theirs.count()
         yield Sheet(
-            currency=currency,
-            lines=tuple(lines[:MOST]),
+            currency=debtor.currency,
+            lines=lines,
             opening=NOTHING,
-            closing=sum(sums, NOTHING),
-            by_age=tuple(sums),
-            left_out=max(0, len(lines) - MOST),
+            closing=debtor.total,
+            by_age=debtor.by_age,
+            left_out=count - len(lines),
         )
 
 
@@ -102,35 +119,48 @@ def _line(invoice: Invoice, connection: Connection | None, until: date) -> Line:
     )
 
 
-def _activity(client: Client, asked: Asked, connection: Connection | None, today: date) -> Iterator[Sheet]:
-    found = Invoice.objects.filter(client=client, status__in=ISSUED, issue_date__lte=asked.until)
-    moves: dict[str, list[tuple[date, int, int, Decimal]]] = defaultdict(list)
-    currencies: dict[int, str] = {}
-    paid = dict(_seen(found).values_list("invoice").annotate(Sum("amount")).order_by())
+def _activity(client: Client, asked: Asked, connection: Connection | None, most: int) -> Iterator[Sheet]:
+    """Counted back from what is owed now: it takes as long as what happened since then, not as all that ever did."""
+    since, until = asked.since or date.min, asked.until
+    begin, end = end_of(since - timedelta(days=1)), end_of(until)
+    issued = Invoice.objects.filter(client=client, status__in=ISSUED, issue_date__lte=until)
+    lately = PaymentSeen.objects.filter(client=client, seen_at__gte=begin, invoice__status__in=ISSUED)
+    payments = lately.filter(invoice__issue_date__lte=until).order_by()
+    moves, closing = defaultdict[str, list[Move]](list), defaultdict[str, Decimal](Decimal)
+    owed_now = issued.filter(status__in=AWAITING).values_list("currency").annotate(Sum("outstanding"))
+    paid_later = payments.filter(seen_at__gte=end).values_list("invoice__currency").annotate(Sum("amount"))
+    for currency, amount in (*owed_now, *paid_later):
+        closing[currency] += amount
+    for currency, move in (*_came(issued, since, begin), *_paid(payments.filter(seen_at__lt=end))):
+        if move[0] <= until:
+            moves[currency].append(move)
+        else:
+            closing[currency] -= move[3]
+    for currency in {*moves, *(currency for currency, amount in closing.items() if amount)}:
+        yield _sheet(currency, sorted(moves[currency]), closing[currency], connection, most)
+
+
+def _came(issued: QuerySet[Invoice], since: date, begin: datetime) -> Iterator[tuple[str, Move]]:
+    """What was invoiced since, and what was paid of it before Reflow read it for the first time, on that day."""
+    came = issued.filter(Q(issue_date__gte=since) | Q(origin=Invoice.Origin.IMPORTED, created_at__gte=begin))
+    seen = PaymentSeen.objects.filter(invoice__in=came).order_by()
+    paid = dict(seen.values_list("invoice").annotate(Sum("amount")))
     facts = ("pk", "currency", "issue_date", "total", "outstanding", "created_at")
-    for pk, currency, issued, total, outstanding, created_at in found.values_list(*facts):
-        currencies[pk] = currency
-        moves[currency].append((issued, pk, 0, total))
-        if before := total - outstanding - paid.get(pk, NOTHING):  # paid before Reflow read it for the first time
-            moves[currency].append((max(issued, localdate(created_at)), pk, 1, -before))
-    for pk, seen_at, amount in _seen(found).values_list("invoice", "seen_at", "amount"):
-        moves[currencies[pk]].append((localdate(seen_at), pk, 1, -amount))
-    for currency, all_moves in moves.items():
-        yield _sheet(currency, sorted(all_moves), asked, connection)
+    for pk, currency, issue_date, total, outstanding, created_at in came.values_list(*facts):
+        if issue_date >= since:
+            yield currency, (issue_date, pk, 0, total)
+        if before := total - outstanding - paid.get(pk, NOTHING):
+            yield currency, (max(issue_date, localdate(created_at)), pk, 1, -before)
 
 
-def _seen(invoices: Any) -> Any:
-    return PaymentSeen.objects.filter(invoice__in=invoices)
+def _paid(payments: QuerySet[PaymentSeen]) -> Iterator[tuple[str, Move]]:
+    for currency, seen_at, pk, amount in payments.values_list("invoice__currency", "seen_at", "invoice", "amount"):
+        yield currency, (localdate(seen_at), pk, 1, -amount)
 
 
-def _sheet(
-    currency: str, moves: list[tuple[date, int, int, Decimal]], asked: Asked, connection: Connection | None
-) -> Sheet:
-    """`moves` are (day, invoice, 1 where it was paid, amount), in order; those before the first day only add up."""
-    since = asked.since or date.min
-    balance = opening = sum((move[3] for move in moves if move[0] < since), NOTHING)
-    within = [move for move in moves if since <= move[0] <= asked.until]
-    shown = within[:MOST]
+def _sheet(currency: str, moves: list[Move], closing: Decimal, connection: Connection | None, most: int) -> Sheet:
+    balance = opening = closing - sum((move[3] for move in moves), NOTHING)
+    shown = moves[:most]
     invoices = Invoice.objects.defer("frozen").prefetch_related("remotes").in_bulk({move[1] for move in shown})
     lines = []
     for day, pk, is_paid, amount in shown:
@@ -140,8 +170,7 @@ def _sheet(
         lines.append(
             Line(invoice_id=pk, day=day, words=words, number=number, due=due, amount=amount, left=balance, age=0)
         )
-    closing = opening + sum((move[3] for move in within), NOTHING)
-    left_out = len(within) - len(shown)
+    left_out = len(moves) - len(shown)
     return Sheet(currency=currency, lines=tuple(lines), opening=opening, closing=closing, by_age=(), left_out=left_out)
 
 

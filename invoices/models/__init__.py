@@ -11,13 +11,14 @@ from invoices.models.period import PeriodRun, RaisedInvoice
 from invoices.models.pull import Pull
 from invoices.models.push import Push, PushAttempt, PushBatch, RemoteInvoice
 from invoices.models.scratch import Scratch
-from invoices.models.total import InvoiceTotal
+from invoices.models.total import ClientOwed, InvoiceTotal
 from invoices.models.voiding import Voiding
 
 __all__ = [
     "BulkMember",
     "BulkSend",
     "Client",
+    "ClientOwed",
     "Company",
     "DigestMail",
     "DigestWish",

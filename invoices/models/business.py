@@ -116,6 +116,7 @@ class Property(models.Model):
     class Meta:
         verbose_name_plural = "properties"
         ordering = ["name", "pk"]
+        indexes = [models.Index(fields=["name", "id"], name="property_by_name")]
 
     def __str__(self) -> str:
         return self.name

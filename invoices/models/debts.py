@@ -5,7 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from invoices.models.business import money
+from invoices.models.business import Client, money
 from invoices.models.invoice import Invoice
 from invoices.models.mail import InvoiceMail
 
@@ -18,12 +18,14 @@ class PaymentSeen(models.Model):
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="payments")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False, editable=False)
     seen_at = models.DateTimeField(db_index=True)
     amount = money()
 
     class Meta:
         verbose_name_plural = "payments seen"
         ordering = ["seen_at", "pk"]
+        indexes = [models.Index(fields=["client", "seen_at"], name="payment_by_client")]
 
     def __str__(self) -> str:
         return f"{self.amount} of {self.invoice_id}"

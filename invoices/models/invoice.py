@@ -50,7 +50,7 @@ class Invoice(models.Model):
     number = models.CharField(max_length=25, null=True, unique=True, editable=False)
     number_prefix = models.CharField(max_length=12, blank=True, editable=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     site = models.ForeignKey(
         Property, verbose_name="property", on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
     )
@@ -98,6 +98,8 @@ class Invoice(models.Model):
                 condition=Q(status__in=["SENT", "PART_PAID"]),
                 name="invoice_owed_by_client",
             ),
+            models.Index(fields=["client", "issue_date"], name="invoice_of_client"),
+            models.Index(fields=["client", "created_at"], condition=Q(origin="IMPORTED"), name="invoice_came_in"),
             models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="invoice_credits"),
             models.Index(fields=["duplicate_of"], condition=Q(duplicate_of__isnull=False), name="invoice_duplicates"),
             GinIndex(OpClass(Upper("reference"), "gin_trgm_ops"), name="invoice_reference_words"),

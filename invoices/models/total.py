@@ -1,7 +1,9 @@
 """What the invoices come to, kept by Postgres beside them, so that no page ever adds up the invoices themselves."""
 
 from django.db import models
+from django.db.models import F
 
+from invoices.models.business import Client
 from invoices.models.invoice import Invoice
 
 
@@ -34,3 +36,31 @@ class InvoiceTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invoices} {self.status} in {self.month:%B %Y}"
+
+
+class ClientOwed(models.Model):
+    """One change of what a client owes in a currency; all rows of both together are what is owed now.
+
+    A trigger on the invoices writes the rows, as with InvoiceTotal. Those that `balances.fold` has made one of are
+    `folded`, and an index has them in the order of the amounts: so the largest debts are found without adding up all.
+    """
+
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )  # no constraint: the invoice's own is one, and each change would be checked against it once more
+    currency = models.CharField(max_length=3)
+    invoices = models.BigIntegerField()
+    outstanding = models.DecimalField(max_digits=20, decimal_places=2)
+    folded = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "currency"], name="owed_by_client"),
+            models.Index(fields=["client", "currency"], condition=models.Q(folded=False), name="owed_to_be_folded"),
+            models.Index(
+                F("currency"), -F("outstanding"), F("client"), condition=models.Q(folded=True), name="owed_most_first"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outstanding:+} {self.currency}"

@@ -10,13 +10,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail as outbox
 from django.db import connection as database
+from django.db.models import Sum
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import localdate
 from pypdf import PdfReader
 
-from invoices import debtors, mailing, statements
-from invoices.models import Client, Company, Invoice, InvoiceMail, PaymentSeen
+from invoices import balances, debtor_pages, debtors, mailing, statements
+from invoices.models import Client, ClientOwed, Company, Invoice, InvoiceMail, PaymentSeen
 from invoices.statements import Asked
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +152,113 @@ def test_the_file_and_a_day_that_makes_no_sense(sent: NewInvoice, desk: Browser)
     assert "Nobody owes anything" in desk.get("/debtors/?as_of=2001-01-01").text
 
 
+# Page by page -----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debtor_pages, "PAGE_SIZE", 2)
+
+
+def walked(as_of: date, client: str = "") -> list[list[tuple[str, str, Decimal]]]:
+    """All pages on the way there, which are the same on the way back."""
+    pages = [debtor_pages.page(as_of, today=TODAY, client=client)]
+    assert not pages[0].before
+    while pages[-1].after:
+        pages.append(debtor_pages.page(as_of, today=TODAY, client=client, after=pages[-1].after))
+    back = [pages[-1]]
+    while back[0].before:
+        back.insert(0, debtor_pages.page(as_of, today=TODAY, client=client, before=back[0].before))
+    assert [page.rows for page in back] == [page.rows for page in pages]
+    return [[(one.client, one.currency, one.total) for one in page.rows] for page in pages]
+
+
+def test_whoever_owes_most_comes_first_whether_it_is_folded_or_new(sent: NewInvoice, pages_of_two: None) -> None:
+    clients = [Client.objects.create(name=f"Client {name}") for name in "ABCDE"]
+    for client, owed in zip(clients, ("10", "50", "50", "20", "5"), strict=True):
+        sent(5, owed, client=client)
+    balances.fold()
+    assert ClientOwed.objects.filter(folded=True).count() == 5
+    sent(5, "100", client=clients[0])
+    sent(5, "7", client=clients[4], currency="EUR")
+    pay(Invoice.objects.get(client=clients[3]), "20")
+    wanted = [
+        [("Client E", "EUR", 7), ("Client A", "GBP", 110)],
+        [("Client B", "GBP", 50), ("Client C", "GBP", 50)],
+        [("Client E", "GBP", 5)],
+    ]
+    assert walked(TODAY) == wanted
+    balances.fold()
+    assert not ClientOwed.objects.filter(folded=False).exists() and balances.differences() == []
+    assert walked(TODAY) == walked(TODAY + DAY) == wanted
+    assert walked(TODAY, "nt e") == [[("Client E", "EUR", 7), ("Client E", "GBP", 5)]]
+    assert walked(TODAY, "%") == walked(TODAY, "_") == [[]]
+
+
+def test_of_a_day_that_is_over_they_come_by_name(sent: NewInvoice, pages_of_two: None) -> None:
+    for name, owed in (("Cedar", "5"), ("Aldgate", "50"), ("Birch", "20"), ("Aldgate", "8")):
+        pay(sent(40, owed, client=Client.objects.create(name=name)), owed, on=days_ago(3))
+    sent(-30, "30", issue_date=days_ago(1), client=Client.objects.create(name="Later"))
+    then = [(name, "GBP", total) for name, total in (("Aldgate", 50), ("Aldgate", 8), ("Birch", 20), ("Cedar", 5))]
+    assert walked(days_ago(4)) == [then[:2], then[2:]]
+    assert walked(days_ago(4), "birch") == [[then[2]]]
+    assert walked(TODAY) == [[("Later", "GBP", 30)]]
+
+
+def test_what_all_owe_is_the_same_however_it_is_found(sent: NewInvoice, desk: Browser, pages_of_two: None) -> None:
+    for n, late in enumerate((-1, 0, 1, 30, 31, 60, 61, 90, 91)):
+        sent(late, "10.01", client=Client.objects.create(name=f"Client {n}"))
+    sent(99, "-4", kind="CREDIT_NOTE", net=-4, total=-4, outstanding=-4, credits=Invoice.objects.earliest("pk"))
+    sent(5, "3", currency="EUR")
+    pay(Invoice.objects.latest("due_date"), "2.5")
+
+    def one_by_one(day: date, client: str = "") -> list[tuple[str, tuple[Decimal, ...]]]:
+        return [(one.currency, one.by_age) for one in debtors.all_of(debtors.aged(day, today=TODAY, client=client))]
+
+    for day in (TODAY, TODAY + DAY, days_ago(1), days_ago(45), days_ago(900)):
+        for client in ("", "client", "Bramley"):
+            together = debtors.sums(day, today=TODAY, client=client)
+            assert [(one.currency, one.by_age) for one in together] == one_by_one(day, client)
+    assert "£83.59" in desk.get("/debtors/").text
+    page = desk.get("/debtors/?q=client").text
+    assert "£87.59" not in page and 'hx-get="/debtors/sums/?' in page
+    assert "£87.59" in desk.get("/debtors/sums/?q=client").text
+
+
+def test_pages_lead_on_with_what_was_asked_for(sent: NewInvoice, desk: Browser, pages_of_two: None) -> None:
+    for n in range(3):
+        sent(5, str(n + 1), client=Client.objects.create(name=f"Client & {n}"))
+    page = desk.get("/debtors/?q=client")
+    assert "Client &amp; 0" not in page.text
+    following = desk.get(f"/debtors/{page.context['after']}")
+    assert "Client &amp; 0" in following.text and "Client &amp; 1" not in following.text
+    assert following.context["q"] == "client" and following.context["before"] and not following.context["after"]
+    for key in ("x", "GBP.x.1", "GBP.NaN.1", "GBP.1.x", ".", "%00.1"):
+        assert "Client &amp; 2" in desk.get(f"/debtors/?q=client&after={key}").text
+
+
+def test_what_a_client_owes_is_kept_whatever_happens_to_its_invoices(sent: NewInvoice, client_of_ours: Client) -> None:
+    def kept() -> dict[tuple[str, str], Decimal]:
+        assert balances.differences() == []
+        rows = ClientOwed.objects.order_by().values_list("client__name", "currency").annotate(Sum("outstanding"))
+        return {(name, currency): total for name, currency, total in rows if total}
+
+    first, second, ours = sent(5, "10"), sent(5, "20"), (client_of_ours.name, "GBP")
+    assert kept() == {ours: 30}
+    pay(first, "4")
+    pay(second, "20")
+    assert kept() == {ours: 6}
+    Invoice.objects.filter(pk=first.pk).update(client=Client.objects.create(name="Other"))
+    assert kept() == {("Other", "GBP"): 6}
+    Invoice.objects.filter(pk=first.pk).update(status="VOID", outstanding=0)
+    assert kept() == {}
+    balances.fold()
+    assert not ClientOwed.objects.exists()
+    ClientOwed.objects.create(client=client_of_ours, currency="GBP", invoices=1, outstanding=5)
+    (wrong,) = balances.differences()
+    assert (wrong.invoices, wrong.outstanding) == (-1, -5)
+    assert str(balances.mend()) == str([wrong])
+    assert kept() == {} and not ClientOwed.objects.exists()
+
+
 # A client's statement ---------------------------------------------------------------------------------------------
 def test_what_is_open_and_what_happened_since(sent: NewInvoice, client_of_ours: Client) -> None:
     old, new = sent(60, "100"), sent(-25, "40", issue_date=days_ago(5))
@@ -194,6 +302,42 @@ def test_what_was_paid_before_it_was_imported_is_paid_from_its_first_day_here(
     assert [(line.day, line.words, line.left) for line in sheet.lines] == [
         (invoice.issue_date, "Invoice", 80),
         (TODAY, "Paid", 0),
+    ]
+
+
+def test_a_long_statement_shows_some_lines_at_first(
+    sent: NewInvoice, client_of_ours: Client, desk: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "AT_FIRST", 2)
+    numbers = [str(sent(late, "10").number) for late in (50, 40, 20, 5)]
+    there = f"/clients/{client_of_ours.pk}/statement/"
+    for query in ("?", f"?kind=activity&since={days_ago(300)}&"):
+        page = desk.get(f"{there}{query}")
+        assert [number in page.text for number in numbers] == [True, True, False, False]
+        assert "2 more lines are in the balance" in page.text and "£40.00" in page.text
+        assert all(number in desk.get(f"{there}{query}all=1").text for number in numbers)
+    aged = desk.get(f"{there}?age=2").text
+    assert numbers[0] in aged and numbers[1] in aged and "more line" not in aged
+
+
+def test_what_was_invoiced_after_the_last_day_is_not_on_it_and_paid_after_it_was_owed(
+    sent: NewInvoice, client_of_ours: Client
+) -> None:
+    early, late = sent(60, "100"), sent(-20, "40", issue_date=days_ago(5))
+    pay(early, "100", on=days_ago(3))
+    pay(late, "15", on=days_ago(2))
+    imported = sent(70, "30", origin="IMPORTED", outstanding=12, status="PART_PAID")
+    Invoice.objects.filter(pk=imported.pk).update(created_at=debtors.end_of(days_ago(5)))  # paid in part by then
+    asked = Asked(since=days_ago(95), until=days_ago(10))
+    (sheet,) = statements.sheets(client_of_ours, asked, None, today=TODAY)
+    assert [(line.number, line.amount) for line in sheet.lines] == [(early.number, 100)]
+    assert (sheet.opening, sheet.closing) == (30, 130)
+    asked = Asked(since=days_ago(9), until=TODAY)
+    (sheet,) = statements.sheets(client_of_ours, asked, None, today=TODAY)
+    assert (sheet.opening, sheet.closing) == (130, 37)
+    assert [(line.number, line.amount) for line in sheet.lines] == [
+        *((late.number, 40), (imported.number, -18)),
+        *((early.number, -100), (late.number, -15)),
     ]
 
 

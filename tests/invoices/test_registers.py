@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.test import Client as Browser
 from django.utils import timezone
 
+from invoices import registers
 from invoices.models import Client, Invoice, Item, Property
 
 pytestmark = pytest.mark.django_db
@@ -241,3 +242,21 @@ def test_an_archived_client_is_not_offered_to_another_property(desk: Browser, cl
 def test_archiving_touches_no_invoice(desk: Browser, invoice: Invoice) -> None:
     desk.post(f"/clients/{invoice.client_id}/archive/")
     assert "Bramley Stores Ltd" in text(desk.get(f"/invoices/{invoice.pk}/"))
+
+
+def test_pages_lead_on_and_back_by_name_with_what_was_searched(desk: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registers, "PAGE_SIZE", 2)
+    Client.objects.bulk_create(Client(name=f"Elm {name}", reference=f"E{n}") for n, name in enumerate("BDACC"))
+    Client.objects.create(name="Ash")
+
+    def seen(address: str) -> list[str]:
+        return [one.name for one in desk.get(address).context["page"].rows]
+
+    pages = ["/clients/?q=elm"]
+    while following := desk.get(pages[-1]).context["after"]:
+        pages.append(f"/clients/{following}")
+    assert [seen(page) for page in pages] == [["Elm A", "Elm B"], ["Elm C", "Elm C"], ["Elm D"]]
+    back = f"/clients/{desk.get(pages[-1]).context['before']}"
+    assert seen(back) == ["Elm C", "Elm C"]
+    assert seen(f"/clients/{desk.get(back).context['before']}") == ["Elm A", "Elm B"]
+    assert seen("/clients/?q=elm&after=x&before=99999999999999999999") == ["Elm A", "Elm B"]

@@ -17,7 +17,7 @@ from django.utils.timezone import localdate, localtime
 from connectors.interface import PlatformError, RemoteStatus, TryLater
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection
-from invoices import debt_services, mailing, remindable, reminding, services
+from invoices import debt_services, mailing, remindable, reminder_views, reminding, services
 from invoices.crediting import CreditDraft, CreditLine, create_credit_note
 from invoices.debt_services import Step
 from invoices.drafts import Refused
@@ -162,6 +162,35 @@ def test_two_beats_at_once_are_one_run(overdue: Overdue, sage: Sage, now: dateti
     later = now + reminding.LEASE
     assert len(reminding.run(now=later)) == 1, "and whoever died in between is followed"
     assert reminding._queue(Connection.objects.get(), set(), later) == [], "even one that went on late adds none"
+
+
+def test_the_page_shows_some_clients_at_a_time_and_counts_once_it_is_there(
+    overdue: Overdue, wired: Connection, desk: Browser, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminder_views, "SHOWN", 2)
+    clients = [Client.objects.create(name=f"Client {name}", email="a@b.example") for name in "ACB"]
+    for client in clients:
+        overdue(8, client)
+    silent = Client.objects.create(name="Client D", no_reminders=True)
+    overdue(8, silent)
+    overdue(2, Client.objects.create(name="Client E", email="a@b.example"))
+    switch_on(now)
+    first = desk.get("/debtors/reminders/")
+    assert [bundle.client.name for bundle, _, _ in first.context["bundles"]] == ["Client A", "Client B"]
+    assert not first.context["kept"] and not first.context["before"]
+    assert 'hx-get="/debtors/reminders/count/"' in first.text and "Send all that are due now?" in first.text
+    counted = desk.get("/debtors/reminders/count/").text
+    assert "<b>3 e-mails</b> about 3 invoices" in counted and "Send 3 e-mails now?" in counted
+    second = desk.get(f"/debtors/reminders/{first.context['after']}")
+    assert [bundle.client.name for bundle, _, _ in second.context["bundles"]] == ["Client C"]
+    assert [why for why, _, _ in second.context["kept"]] == [remindable.NO_REMINDERS]
+    assert not second.context["after"]
+    back = desk.get(f"/debtors/reminders/{second.context['before']}")
+    assert back.context["bundles"] == first.context["bundles"]
+    assert desk.get("/debtors/reminders/?after=x&before=99999999999999999999").status_code == 200
+    Invoice.objects.filter(client__in=clients[:2]).update(status="VOID", outstanding=0)
+    whole = desk.get("/debtors/reminders/").text
+    assert "<b>1 e-mail</b> about 1 invoice " in whole and 'hx-get="/debtors/reminders/count/' not in whole
 
 
 # What keeps them back ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from invoices import balances
+from invoices.models import ClientOwed
 
 
 class Command(BaseCommand):
@@ -16,6 +17,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, mend: bool = False, **options: Any) -> None:
         found = balances.mend() if mend else balances.differences()
         for row in found:
+            if isinstance(row, ClientOwed):
+                self.stdout.write(
+                    f"owed by {row.client}: {row.invoices:+} invoices, {row.outstanding:+} {row.currency}"
+                )
+                continue
             due = f", due {row.due_date}" if row.due_date else ""
             self.stdout.write(
                 f"{row.origin} {row.status} {row.currency}, {row.month:%B %Y}{due}: "
