@@ -23,7 +23,7 @@ ON CONFLICT (connection_id) DO UPDATE SET calls = {LATELY} || clock_timestamp() 
 RETURNING true
 """  # noqa: S608  # constants
 WAIT = f"""
-SELECT ceil(%(window)s - extract(epoch FROM clock_timestamp() - calls[%(refill)s]))
+SELECT ceil((%(window)s - extract(epoch FROM clock_timestamp() - calls[%(refill)s])) * %(divisor)s)
 FROM (SELECT {LATELY} AS calls FROM connectors_budget budget WHERE connection_id = %(id)s) AS lately
 """  # noqa: S608  # constants
 
@@ -34,6 +34,7 @@ def spend(connection: Connection) -> None:
         "id": connection.pk,
         "most": settings.CALLS_A_MINUTE,
         "window": Decimal(60) / settings.CLOCK_DIVISOR,
+        "divisor": settings.CLOCK_DIVISOR,
         "refill": REFILL,
     }
     with database.cursor() as cursor:

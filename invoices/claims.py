@@ -48,6 +48,18 @@ def waiting(connection: Connection, now: datetime) -> PushQuerySet:
     return ready.select_related("connection", "invoice").order_by("due_at", "id")
 
 
+def next_turn(connection: Connection) -> tuple[int, datetime] | None:
+    """The push that is next to go over this connection, and from when it may; None where none waits."""
+    ready = Push.objects.filter(
+        connection=connection, state=Push.State.READY, connection__state=Connection.State.ACTIVE
+    )
+    first = ready.order_by("due_at", "id").values_list("pk", "due_at", "connection__paused_until").first()
+    if first is None:
+        return None
+    push_id, due_at, paused_until = first
+    return push_id, max(due_at, paused_until or due_at)
+
+
 def claim(connection: Connection, *, now: datetime, push_id: int | None = None) -> list[Claim]:
     """Takes what goes in one call, this push among it if one is named; empty when there is none, or no lane."""
     first = waiting(connection, now)

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -39,8 +40,11 @@ NUMBERS = 100  # that one question asks for
 DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at an invoice without a number
 
 
-def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> int | None:
-    """Carries one push as far as it goes now, then others that wait on its connection; the id of one left, if any.
+def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> tuple[int, datetime] | None:
+    """Carries one push as far as it goes now, then others that wait on its connection.
+
+    The next one left and when it may go, where to see to it falls to this worker: it made room for others, or was the
+    one that was told to wait. So of many workers that find nothing to do none asks for anything.
 
     `overtime` is called from another thread when a call outlives every limit of its own, as a worker stuck in it would
     hold its lane for ever.
@@ -49,14 +53,17 @@ def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> int | 
     if connection is None:
         return None
     look(push_id, now=timezone.now())
+    carried = 0
     for only in (push_id, *[None] * DRAIN):
         hand = claim(connection, now=timezone.now(), push_id=only)
         if not hand:
             break
         deliver(hand, overtime=overtime)
-    left = claims.waiting(connection, timezone.now()).values_list("pk", flat=True).first()
-    ask_for_numbers(connection, at_the_end=left is None, now=timezone.now())
-    return left if hand else None
+        carried += 1
+    left, now = claims.next_turn(connection), timezone.now()
+    is_later = left is not None and left[1] > now
+    ask_for_numbers(connection, at_the_end=left is None or is_later, now=now)
+    return left if hand or (carried and is_later) else None
 
 
 def deliver(hand: Sequence[Claim], *, overtime: Callable[[], None] = lambda: None) -> None:
@@ -206,8 +213,7 @@ def read_numbers(*, now: datetime) -> None:
 
 
 def _read(connection: Connection, rows: QuerySet[RemoteInvoice], now: datetime) -> None:
-    rows = rows.select_related("invoice").order_by(F("checked_at").asc(nulls_first=True), "pk")
-    asked = {row.remote_id: row for row in rows[:NUMBERS]}
+    asked = _taken(rows, now)
     found: list[Remote] = []
     for kind in {row.invoice.kind for row in asked.values()}:
         wanted = [remote_id for remote_id, row in asked.items() if row.invoice.kind == kind]
@@ -215,11 +221,19 @@ def _read(connection: Connection, rows: QuerySet[RemoteInvoice], now: datetime) 
             found += connectors.open_connector(connection, kind=kind).read_invoices(wanted)
         except PlatformError as error:
             log.warning("Could not read numbers: %s", error.message)
-    if asked:
-        RemoteInvoice.objects.filter(pk__in=[row.pk for row in asked.values()]).update(checked_at=now)
     for remote in found:
         if remote.id in asked:
             record.number_came(asked[remote.id], remote, now=now)
+
+
+def _taken(rows: QuerySet[RemoteInvoice], now: datetime) -> dict[str, RemoteInvoice]:
+    """Those that one question asks for, by token, and nobody else meanwhile; none while the platform is to rest."""
+    able = rows.filter(Q(connection__paused_until=None) | Q(connection__paused_until__lte=now))
+    in_order = able.select_related("invoice").order_by(F("checked_at").asc(nulls_first=True), "pk")
+    with transaction.atomic():
+        asked = {row.remote_id: row for row in in_order.select_for_update(skip_locked=True, of=("self",))[:NUMBERS]}
+        RemoteInvoice.objects.filter(pk__in=[row.pk for row in asked.values()]).update(checked_at=now)
+    return asked
 
 
 def sweep(*, now: datetime) -> list[int]:
