@@ -13,6 +13,7 @@ from django.db import connection as database
 from connectors.interface import TryLater
 from connectors.models import Connection
 
+MINUTE = 61  # seconds: a call reaches the platform up to one after it is counted, one more quickly than another
 REFILL = 5  # calls that a caller who has to wait waits for, so that the next few don't wait each
 
 # Later than now is only what a clock counted that was set back since.
@@ -33,7 +34,7 @@ def spend(connection: Connection) -> None:
     given: dict[str, Any] = {
         "id": connection.pk,
         "most": settings.CALLS_A_MINUTE,
-        "window": Decimal(60) / settings.CLOCK_DIVISOR,
+        "window": Decimal(MINUTE) / settings.CLOCK_DIVISOR,
         "divisor": settings.CLOCK_DIVISOR,
         "refill": REFILL,
     }

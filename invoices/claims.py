@@ -3,10 +3,13 @@
 Where the platform takes several invoices in one call, a hand holds several: pushes that never left before, and whose
 clients are linked, so that nothing has to be asked on the way. A batch whose answer was lost goes again only whole and
 unchanged, under its own key, once every member is proven absent; otherwise its members go alone.
+
+While all lanes are taken a hand may be claimed ahead: it gets its lane, with its intent, from the one before it.
 """
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,16 +17,19 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, Exists, OuterRef
+from django.db.models import CharField, Exists, OuterRef, Q
 from django.db.models.functions import Cast
 
 from connectors import epoch
 from connectors import services as connectors
+from connectors.interface import NewInvoice
 from connectors.links import key_for
 from connectors.models import Connection, RemoteLink
 from invoices import documents
 from invoices.models import Invoice, Push, PushAttempt, PushBatch
 from invoices.models.push import PushQuerySet
+
+log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=40) / settings.CLOCK_DIVISOR  # over the 25 s deadline of a call
 LOOK_GAP = timedelta(seconds=120) / settings.CLOCK_DIVISOR  # between two looks that find nothing
@@ -36,6 +42,9 @@ class Claim:
     push: Push
     attempt: PushAttempt
     fence: int
+
+
+Ready = tuple[Claim, NewInvoice]
 
 
 def patience(members: int) -> int:
@@ -60,16 +69,21 @@ def next_turn(connection: Connection) -> tuple[int, datetime] | None:
     return push_id, max(due_at, paused_until or due_at)
 
 
-def claim(connection: Connection, *, now: datetime, push_id: int | None = None) -> list[Claim]:
-    """Takes what goes in one call, this push among it if one is named; empty when there is none, or no lane."""
+def claim(connection: Connection, *, now: datetime, push_id: int | None = None, ahead: bool = False) -> list[Claim]:
+    """Takes what goes in one call, this push among it if one is named; empty when there is none, or no lane.
+
+    `ahead` of its lane, while all are taken: only what was never attempted.
+    """
     first = waiting(connection, now)
     if push_id is not None:
         first = first.filter(pk=push_id)
     try:
         with transaction.atomic():
             leader = first.select_for_update(skip_locked=True, of=("self",)).first()
+            if leader is None or (ahead and leader.attempts.exists()):
+                return []
             lane = _free_lane(connection)
-            if leader is None or lane is None:
+            if ahead != (lane is None):
                 return []
             hand, batch = _hand(leader, now)
             return [_take(push, lane if push is hand[0] else None, batch, n, now) for n, push in enumerate(hand)]
@@ -125,8 +139,10 @@ def _is_old(batch: PushBatch, now: datetime) -> bool:
 def _followers(leader: Push, now: datetime) -> list[Push]:
     """Others that can go in the leader's call, when the leader can share it."""
     more = connectors.platform_of(leader.connection).batch_size - 1
+    if not more:
+        return []
     able = _able_to_share(leader.connection, now).filter(invoice__kind=leader.invoice.kind)
-    if not more or not able.filter(pk=leader.pk).exists():
+    if not able.filter(pk=leader.pk).exists():
         return []
     return list(able.exclude(pk=leader.pk).select_for_update(skip_locked=True, of=("self",))[:more])
 
@@ -143,7 +159,7 @@ def _able_to_share(connection: Connection, now: datetime) -> PushQuerySet:
 def _take(push: Push, lane: int | None, batch: PushBatch | None, position: int, now: datetime) -> Claim:
     push.state, push.lane = Push.State.SENDING, lane
     push.fence, push.lease_until = push.fence + 1, now + LEASE
-    push.save()
+    push.save(update_fields=["state", "lane", "fence", "lease_until"])
     attempt = PushAttempt.objects.create(
         push=push,
         n=push.attempts.count() + 1,
@@ -171,12 +187,85 @@ def new_batch(hand: Sequence[Claim], sent: Sequence[dict[str, Any]], *, now: dat
     return PushBatch.objects.create(connection=connection, key=key, payload_hash=_hash(sent), began_at=now)
 
 
+def ours(claimed: Claim) -> Push | None:
+    """The push's row, locked; None when somebody has taken it over since. The invoice first, as a click locks them."""
+    _hold_invoice(claimed)
+    rows = Push.objects.select_related("connection", "invoice").select_for_update(of=("self",))
+    return rows.filter(pk=claimed.push.pk, fence=claimed.fence).first()
+
+
+def _hold_invoice(claimed: Claim) -> None:
+    rows = Invoice.objects.select_for_update(of=("self",), no_key=True)
+    rows.values_list("pk").get(pk=claimed.push.invoice_id)
+
+
+def intend(ready: Sequence[Ready], *, lease_until: datetime, now: datetime, after: Claim | None = None) -> list[Ready]:
+    """Puts on record what is about to be sent, and until when a byte of it may leave; those of it that are still ours.
+
+    A batch that is sent again goes whole or not at all. What was claimed ahead gets its lane from the one that it
+    goes `after`, whose call is answered; it does not go where that one has lost the lane, or the platform is to rest.
+    """
+    try:
+        with transaction.atomic():
+            hold_invoices([claimed for claimed, _ in ready])
+            in_hand = [(claimed, invoice) for claimed, invoice in ready if _is_in_hand(claimed)]
+            if len(in_hand) < len(ready):
+                log.warning("Overtaken before a byte left.", extra={"push": ready[0][0].push.pk})
+                if ready[0][0].attempt.batch:
+                    return []
+            if after and in_hand and not _hand_on(after, in_hand[0][0], now):
+                return []
+            _put_on_record(in_hand, lease_until, now)
+            return in_hand
+    except IntegrityError:  # somebody else has the lane
+        return []
+
+
+def _is_in_hand(claimed: Claim) -> bool:
+    _hold_invoice(claimed)
+    mine = Push.objects.select_for_update().filter(pk=claimed.push.pk, fence=claimed.fence)
+    return mine.filter(state=Push.State.SENDING).values_list("pk").first() is not None
+
+
+def _hand_on(before: Claim, following: Claim, now: datetime) -> bool:
+    """The lane goes from one whose call is answered, though that is not on record yet, to the next."""
+    able = Q(connection__paused_until=None) | Q(connection__paused_until__lte=now)
+    holder = Push.objects.filter(pk=before.push.pk, fence=before.fence, state=Push.State.SENDING)
+    following.push.lane = before.push.lane
+    return holder.filter(able, connection__state=Connection.State.ACTIVE).update(lane=None) == 1
+
+
+def _put_on_record(in_hand: Sequence[Ready], lease_until: datetime, now: datetime) -> None:
+    sent = [documents.to_json(invoice) for _, invoice in in_hand]
+    batch = in_hand[0][0].attempt.batch if in_hand else None
+    if len(in_hand) > 1 and batch is None:
+        batch = new_batch([claimed for claimed, _ in in_hand], sent, now=now)
+    for (claimed, _), document in zip(in_hand, sent, strict=True):
+        push, attempt = claimed.push, claimed.attempt
+        Push.objects.filter(pk=push.pk).update(lease_until=lease_until, lane=push.lane)
+        attempt.document, attempt.may_leave_until, attempt.batch = document, lease_until, batch
+        if batch:
+            attempt.key = batch.key
+        attempt.save(update_fields=["document", "may_leave_until", "batch", "key"])
+
+
+def put_back(hand: Sequence[Claim]) -> None:
+    """What was claimed ahead waits again, as if nobody had taken it: there is no intent to send it on record."""
+    for claimed in hand:
+        with transaction.atomic():
+            mine = Push.objects.filter(pk=claimed.push.pk, fence=claimed.fence, state=Push.State.SENDING)
+            if mine.update(state=Push.State.READY, lane=None, lease_until=None):
+                PushAttempt.objects.filter(pk=claimed.attempt.pk, document__isnull=True).delete()
+
+
 def _hash(sent: Sequence[dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
 
 
 def first_sent(claimed: Claim) -> PushAttempt | None:
     """The first attempt under this key that may have reached the platform: a key goes with one document only."""
+    if claimed.attempt.n == 1:
+        return None
     attempts = claimed.push.attempts.filter(generation=claimed.attempt.generation, outcome=PushAttempt.Outcome.ABSENT)
     return attempts.first()
 

@@ -90,7 +90,7 @@ STEPS: Sequence[Step] = (
     *_beside("creating the client", "connectors.links:create", call=Call.CLIENT, answers=ANSWERED, scenes=ALONE),
     *_on_the_wire(Call.CLIENT, "connectors.links:create", "the client", scenes=ALONE),
     *_around("linking the client", "connectors.links:link_to", call=Call.CLIENT, answers=ANSWERED, scenes=ALONE),
-    *_around("the intent", "invoices.record:intend"),
+    *_around("the intent", "invoices.claims:intend"),
     Step(name="before the call", target=CREATE, moment=Moment.BEFORE),
     *_on_the_wire(Call.INVOICE, CREATE, "the invoice"),
     Step(name="after the call", target=CREATE, moment=Moment.AFTER, answers=ANSWERED),

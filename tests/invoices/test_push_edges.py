@@ -316,7 +316,7 @@ def test_what_was_answered_with_anothers_token_is_kept(
 ) -> None:
     remote_of(new_invoice(), wired, now, remote_id="token-1")
     mine = claimed(push)
-    ((_, sent),) = record.intend(
+    ((_, sent),) = claims.intend(
         [(mine, worker._document(mine, books))],  # type: ignore[arg-type]
         lease_until=push.due_at + timedelta(seconds=9),
         now=push.due_at,
