@@ -267,11 +267,12 @@ class Wire:
         try:
             if line.meanwhile is None:
                 return session.request(method, self.api_url + path, **options)
-            with ThreadPoolExecutor(1, "call") as beside:
-                answer = beside.submit(session.request, method, self.api_url + path, **options)
-                wait([answer], HEAD_START)
-                line.meanwhile()
-                return answer.result()
+            beside = ThreadPoolExecutor(1, "call")
+            answer = beside.submit(session.request, method, self.api_url + path, **options)
+            beside.shutdown(wait=False)
+            wait([answer], HEAD_START)
+            line.meanwhile()
+            return answer.result()
         finally:
             timer.cancel()
 

@@ -4,20 +4,22 @@ Where the platform takes several invoices in one call, a hand holds several: pus
 clients are linked, so that nothing has to be asked on the way. A batch whose answer was lost goes again only whole and
 unchanged, under its own key, once every member is proven absent; otherwise its members go alone.
 
-While all lanes are taken a hand may be claimed ahead: it gets its lane, with its intent, from the one before it.
+Where invoices go one by one, the next may be claimed while all lanes are taken: it gets its lane, with its intent, from
+the one before it.
 """
 
 import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import CharField, Exists, OuterRef, Q
+from django.db import connection as database
+from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
 
 from connectors import epoch
@@ -37,11 +39,15 @@ LOOK_GAP = timedelta(seconds=120) / settings.CLOCK_DIVISOR  # between two looks 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A push in hand: ours as long as its row still carries this fence."""
+    """A push in hand: ours as long as its row still carries this fence.
+
+    What a restored database may have forgotten to have sent is not `is_remembered`: a look comes before it goes.
+    """
 
     push: Push
     attempt: PushAttempt
     fence: int
+    is_remembered: bool = True
 
 
 Ready = tuple[Claim, NewInvoice]
@@ -69,10 +75,12 @@ def next_turn(connection: Connection) -> tuple[int, datetime] | None:
     return push_id, max(due_at, paused_until or due_at)
 
 
-def claim(connection: Connection, *, now: datetime, push_id: int | None = None, ahead: bool = False) -> list[Claim]:
+def claim(
+    connection: Connection, *, now: datetime, push_id: int | None = None, behind: Claim | None = None
+) -> list[Claim]:
     """Takes what goes in one call, this push among it if one is named; empty when there is none, or no lane.
 
-    `ahead` of its lane, while all are taken: only what was never attempted.
+    While all lanes are taken, one that was never attempted may be taken to go `behind` the one that is on its way.
     """
     first = waiting(connection, now)
     if push_id is not None:
@@ -80,13 +88,15 @@ def claim(connection: Connection, *, now: datetime, push_id: int | None = None, 
     try:
         with transaction.atomic():
             leader = first.select_for_update(skip_locked=True, of=("self",)).first()
-            if leader is None or (ahead and leader.attempts.exists()):
+            if leader is None or (behind and leader.attempts.exists()):
                 return []
             lane = _free_lane(connection)
-            if ahead != (lane is None):
+            if (behind is None) == (lane is None):
                 return []
-            hand, batch = _hand(leader, now)
-            return [_take(push, lane if push is hand[0] else None, batch, n, now) for n, push in enumerate(hand)]
+            known = epoch.remembers(leader.invoice.created_at)
+            hand, batch = _hand(leader, now) if known else ([leader], None)
+            taken = [_take(push, lane if push is hand[0] else None, batch, n, now) for n, push in enumerate(hand)]
+            return taken if known else [replace(claimed, is_remembered=False) for claimed in taken]
     except IntegrityError:  # somebody took the lane between our look and our write
         return []
 
@@ -102,8 +112,6 @@ def _free_lane(connection: Connection) -> int | None:
 def _hand(leader: Push, now: datetime) -> tuple[list[Push], PushBatch | None]:
     """The pushes that go together, and the batch they repeat."""
     batch = _lost_batch(leader)
-    if not epoch.remembers(leader.invoice.created_at):
-        return [leader], None
     if batch is None:
         return [leader, *_followers(leader, now)], None
     if batch.attempts.filter(resolved_at=None).exists():  # not every member is proven absent yet
@@ -199,63 +207,89 @@ def _hold_invoice(claimed: Claim) -> None:
     rows.values_list("pk").get(pk=claimed.push.invoice_id)
 
 
-def intend(ready: Sequence[Ready], *, lease_until: datetime, now: datetime, after: Claim | None = None) -> list[Ready]:
+def intend(ready: Sequence[Ready], *, lease_until: datetime, now: datetime) -> list[Ready]:
     """Puts on record what is about to be sent, and until when a byte of it may leave; those of it that are still ours.
 
-    A batch that is sent again goes whole or not at all. What was claimed ahead gets its lane from the one that it
-    goes `after`, whose call is answered; it does not go where that one has lost the lane, or the platform is to rest.
+    A batch that is sent again goes whole or not at all.
     """
-    try:
-        with transaction.atomic():
-            hold_invoices([claimed for claimed, _ in ready])
-            in_hand = [(claimed, invoice) for claimed, invoice in ready if _is_in_hand(claimed)]
-            if len(in_hand) < len(ready):
-                log.warning("Overtaken before a byte left.", extra={"push": ready[0][0].push.pk})
-                if ready[0][0].attempt.batch:
-                    return []
-            if after and in_hand and not _hand_on(after, in_hand[0][0], now):
+    with transaction.atomic():
+        hold_invoices([claimed for claimed, _ in ready])
+        in_hand = [(claimed, invoice) for claimed, invoice in ready if _is_in_hand(claimed)]
+        if len(in_hand) < len(ready):
+            log.warning("Overtaken before a byte left.", extra={"push": ready[0][0].push.pk})
+            if ready[0][0].attempt.batch:
                 return []
-            _put_on_record(in_hand, lease_until, now)
-            return in_hand
-    except IntegrityError:  # somebody else has the lane
-        return []
+        sent = [documents.to_json(invoice) for _, invoice in in_hand]
+        batch = ready[0][0].attempt.batch
+        if len(in_hand) > 1 and batch is None:
+            batch = new_batch([claimed for claimed, _ in in_hand], sent, now=now)
+        for (claimed, _), document in zip(in_hand, sent, strict=True):
+            _put_on_record(claimed, document, batch, lease_until)
+        return in_hand
 
 
 def _is_in_hand(claimed: Claim) -> bool:
-    _hold_invoice(claimed)
-    mine = Push.objects.select_for_update().filter(pk=claimed.push.pk, fence=claimed.fence)
-    return mine.filter(state=Push.State.SENDING).values_list("pk").first() is not None
+    push = ours(claimed)
+    return push is not None and push.state == Push.State.SENDING
 
 
-def _hand_on(before: Claim, following: Claim, now: datetime) -> bool:
-    """The lane goes from one whose call is answered, though that is not on record yet, to the next."""
-    able = Q(connection__paused_until=None) | Q(connection__paused_until__lte=now)
-    holder = Push.objects.filter(pk=before.push.pk, fence=before.fence, state=Push.State.SENDING)
-    following.push.lane = before.push.lane
-    return holder.filter(able, connection__state=Connection.State.ACTIVE).update(lane=None) == 1
+def _put_on_record(claimed: Claim, document: dict[str, Any], batch: PushBatch | None, lease_until: datetime) -> None:
+    attempt = claimed.attempt
+    Push.objects.filter(pk=claimed.push.pk).update(lease_until=lease_until)
+    attempt.document, attempt.may_leave_until, attempt.batch = document, lease_until, batch
+    if batch:
+        attempt.key = batch.key
+    attempt.save(update_fields=["document", "may_leave_until", "batch", "key"])
 
 
-def _put_on_record(in_hand: Sequence[Ready], lease_until: datetime, now: datetime) -> None:
-    sent = [documents.to_json(invoice) for _, invoice in in_hand]
-    batch = in_hand[0][0].attempt.batch if in_hand else None
-    if len(in_hand) > 1 and batch is None:
-        batch = new_batch([claimed for claimed, _ in in_hand], sent, now=now)
-    for (claimed, _), document in zip(in_hand, sent, strict=True):
-        push, attempt = claimed.push, claimed.attempt
-        Push.objects.filter(pk=push.pk).update(lease_until=lease_until, lane=push.lane)
-        attempt.document, attempt.may_leave_until, attempt.batch = document, lease_until, batch
-        if batch:
-            attempt.key = batch.key
-        attempt.save(update_fields=["document", "may_leave_until", "batch", "key"])
+# One statement, as Sage waits while it is done; each part comes after the one above it, the invoice's lock first.
+FOLLOW = """
+WITH held AS (SELECT id FROM invoices_invoice WHERE id = %(invoice)s FOR NO KEY UPDATE),
+freed AS (UPDATE invoices_push push SET lane = NULL FROM held, connectors_connection connection
+    WHERE push.id = %(before)s AND push.fence = %(its_fence)s AND push.state = 'SENDING'
+    AND connection.id = push.connection_id AND connection.state = 'ACTIVE'
+    AND (connection.paused_until IS NULL OR connection.paused_until <= %(now)s) RETURNING push.id),
+taken AS (UPDATE invoices_push push SET lane = %(lane)s, lease_until = %(until)s FROM freed
+    WHERE push.id = %(push)s AND push.fence = %(fence)s AND push.state = 'SENDING' RETURNING push.id)
+UPDATE invoices_pushattempt attempt SET document = %(document)s, may_leave_until = %(until)s FROM taken
+WHERE attempt.id = %(attempt)s AND attempt.push_id = taken.id AND attempt.resolved_at IS NULL RETURNING true
+"""
 
 
-def put_back(hand: Sequence[Claim]) -> None:
-    """What was claimed ahead waits again, as if nobody had taken it: there is no intent to send it on record."""
-    for claimed in hand:
-        with transaction.atomic():
-            mine = Push.objects.filter(pk=claimed.push.pk, fence=claimed.fence, state=Push.State.SENDING)
-            if mine.update(state=Push.State.READY, lane=None, lease_until=None):
-                PushAttempt.objects.filter(pk=claimed.attempt.pk, document__isnull=True).delete()
+def follow(before: Claim, ready: Ready, *, lease_until: datetime, now: datetime) -> bool:
+    """Hands the lane on from one whose call is answered to one that was claimed behind it, and puts that on record.
+
+    As `intend` does. False where either is not ours any more, somebody else has the lane, or the platform is to rest.
+    """
+    claimed, invoice = ready
+    push, attempt = claimed.push, claimed.attempt
+    push.lane, attempt.document, attempt.may_leave_until = before.push.lane, documents.to_json(invoice), lease_until
+    given = {
+        "invoice": push.invoice_id,
+        "before": before.push.pk,
+        "its_fence": before.fence,
+        "now": now,
+        "lane": push.lane,
+        "until": lease_until,
+        "push": push.pk,
+        "fence": claimed.fence,
+        "document": json.dumps(attempt.document),
+        "attempt": attempt.pk,
+    }
+    try:
+        with transaction.atomic(), database.cursor() as cursor:
+            cursor.execute(FOLLOW, given)
+            return cursor.fetchone() is not None
+    except IntegrityError:
+        return False
+
+
+def put_back(claimed: Claim) -> None:
+    """What was claimed behind another waits again, as if nobody had taken it; not where an intent is on record."""
+    with transaction.atomic():
+        attempt = PushAttempt.objects.filter(pk=claimed.attempt.pk, document__isnull=True)
+        if _is_in_hand(claimed) and attempt.delete()[0]:
+            Push.objects.filter(pk=claimed.push.pk).update(state=Push.State.READY, lane=None, lease_until=None)
 
 
 def _hash(sent: Sequence[dict[str, Any]]) -> str:

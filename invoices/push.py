@@ -108,27 +108,24 @@ class Turn:
 
     def send(self, *, is_last: bool) -> None:
         """One creating call. What goes wrong beside it is raised once its own answer is on record."""
-        ready, self.ready, heard, stumbled = self.ready, [], list[Said](), list[Exception]()
-        before = self.answered[0][0] if self.answered else None
-        until = timezone.now() + LEASE * claims.patience(len(ready))
-        left = claims.intend(ready, lease_until=until, now=timezone.now(), after=before) if ready else []
+        left, heard, stumbled = self._intend(), list[Said](), list[Exception]()
         if not left:
-            self._write_down()
-            claims.put_back([claimed for claimed, _ in ready] if before else [])
             return
+        hand = [claimed for claimed, _ in left]
+        may_look_ahead = not is_last and connectors.platform_of(self.connection).batch_size == 1
 
         def meanwhile() -> None:
             try:
                 self._write_down()
-                if not (is_last or self.ready or left[0][0].push.lane is None):
-                    self._look_ahead()
+                if may_look_ahead and not self.ready:
+                    self._look_ahead(hand[0])
             except Exception as error:  # noqa: BLE001  # raised below
                 stumbled.append(error)
 
         limit = threading.Timer((LANE_LIMIT * claims.patience(len(left))).total_seconds(), self.overtime)
         limit.start()
         try:
-            results = _send(_connector([claimed for claimed, _ in left], heard, meanwhile), left)
+            results = _send(_connector(hand, heard, meanwhile), left)
         finally:
             limit.cancel()
         self._hear(left, results, heard)
@@ -136,19 +133,31 @@ class Turn:
             self.end()
             raise stumbled[0]
 
-    def _look_ahead(self) -> None:
+    def _intend(self) -> list[Ready]:
+        """Puts on record what is ready; what of it goes."""
+        ready, self.ready, now = self.ready, [], timezone.now()
+        until = now + LEASE * claims.patience(len(ready))
+        if not self.answered:
+            return claims.intend(ready, lease_until=until, now=now) if ready else []
+        if claims.follow(self.answered[0][0], ready[0], lease_until=until, now=now):
+            return ready
+        self._write_down()
+        claims.put_back(ready[0][0])
+        return []
+
+    def _look_ahead(self, on_its_way: Claim) -> None:
         """Claims what goes next and makes it ready, unless something has to be asked for that over there."""
-        hand = claim(self.connection, now=timezone.now(), ahead=True)
+        hand = claim(self.connection, now=timezone.now(), behind=on_its_way)
         try:
             self.make_ready(hand, calls=False)
         except connectors.NoCall:
-            self.ready = []
-            claims.put_back(hand)
+            claims.put_back(hand[0])
 
     def _hear(self, sent: Sequence[Ready], results: Sequence[Remote | PlatformError], heard: Sequence[Said]) -> None:
         """Where all is well the next one goes at once; else what came of it is written down first."""
         refused = []
-        for position, ((claimed, _), result) in enumerate(zip(sent, results, strict=True)):
+        told = zip(sent, results, strict=False)  # there are no results where a look found it
+        for position, ((claimed, _), result) in enumerate(told):
             if heard:
                 last = heard[-1]
                 claimed.attempt.http_status, claimed.attempt.answer = last.status, last.part(position, len(sent))
@@ -160,7 +169,7 @@ class Turn:
             self._write_down()
             for claimed, error in refused:
                 record.failed(claimed, error, now=timezone.now())
-        if refused:
+        if refused or not results:
             self.end()
 
     def _write_down(self) -> None:
@@ -171,8 +180,8 @@ class Turn:
     def end(self) -> None:
         """Nothing is left in hand."""
         self._write_down()
-        ready, self.ready = self.ready, []
-        claims.put_back([claimed for claimed, _ in ready])
+        while self.ready:
+            claims.put_back(self.ready.pop()[0])
 
 
 def _connector(hand: Sequence[Claim], heard: list[Said], meanwhile: Callable[[], None]) -> Connector:
@@ -208,8 +217,8 @@ def _send(connector: Connector, ready: Sequence[Ready]) -> Sequence[Remote | Pla
 
 def _is_there_already(claimed: Claim, invoice: NewInvoice, connector: Connector) -> bool:
     """Looks before it sends where the key alone is not enough, or where this database was restored and may forget."""
-    restored = epoch.confirmed()
-    if restored and restored.copied_at and not epoch.remembers(claimed.push.invoice.created_at):
+    restored = None if claimed.is_remembered else epoch.confirmed()
+    if restored and restored.copied_at:
         sought = Sought(claimed=claimed, invoice=invoice, since=restored.copied_at)
         ((_, seen),) = sight([sought], connector)
     elif claims.must_look_first(claimed, timezone.now()):

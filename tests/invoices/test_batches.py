@@ -308,7 +308,7 @@ def test_a_dead_worker_leaves_each_member_to_be_looked_for(
 ) -> None:
     pushes = queue(3)
     hand = worker.claim(wired, now=now)
-    monkeypatch.setattr(worker, "_send", lambda *_: None)  # killed after its documents are on record
+    monkeypatch.setattr(worker, "_send", lambda *_: ())  # killed after its documents are on record
     worker.deliver(hand)
     lease = fresh(pushes)[0].lease_until
     assert lease
