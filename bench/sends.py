@@ -159,19 +159,19 @@ def _moments(made: Office) -> list[datetime]:
 def _pace(made: Office, platform: str) -> Figure:
     """Invoices a second from the first claim to the last write-back.
 
-    In Intacct's four lanes, of what Sage's latency lets through one by one; in Accounting's one, where each call counts,
-    of what a bare client reaches in the same round, as the pretend Sage takes some time besides its latency.
+    In Intacct's four lanes, of what Sage's latency lets through one by one. In Accounting's one, of what a bare client
+    reaches in the same round, as the pretend Sage takes some time besides its latency, and each call waits for it.
     """
     is_one = platform == "accounting"
     on, lanes, count = (INVOICES, 1, ROUND) if is_one else (INTACCT_INVOICES, 4, ROUND * 4)
-    made.sage.fault("slow", on=on, times=None, seconds=0.15)
-    ideal, paces, yardsticks = Fraction(lanes / LATENCY), [], []
+    ideal, paces, yardsticks = Fraction(lanes / LATENCY), list[Fraction](), list[Fraction]()
     for _ in range(rounds.ROUNDS):
+        made.sage.fault("slow", on=on, times=None, seconds=0.15)
         made.send(count)
         (took,) = made.ask(PACE, count)
         paces.append(count / Fraction(took))
         yardsticks.append(_bare(made, count) if is_one else ideal)
-    made.sage.clear_faults()
+        made.sage.clear_faults()
     plain = f"{_told(paces)} a second; Sage's latency lets {_told([ideal])} through"
     if is_one:
         plain += f", a bare client reaches {_told(yardsticks)}"

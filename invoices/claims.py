@@ -264,7 +264,7 @@ def follow(before: Claim, ready: Ready, *, lease_until: datetime, now: datetime)
     claimed, invoice = ready
     push, attempt = claimed.push, claimed.attempt
     push.lane, attempt.document, attempt.may_leave_until = before.push.lane, documents.to_json(invoice), lease_until
-    given = {
+    given: dict[str, Any] = {
         "invoice": push.invoice_id,
         "before": before.push.pk,
         "its_fence": before.fence,
