@@ -277,8 +277,8 @@ def test_a_worker_that_froze_after_it_put_its_document_on_record_sends_nothing(
     assert sleeper
     intend = claims.intend
 
-    def and_freeze(ready: Any, *, lease_until: datetime, now: datetime, after: Any) -> Any:
-        return intend(ready, lease_until=timezone.now(), now=now, after=after)
+    def and_freeze(ready: Any, *, lease_until: datetime, now: datetime) -> Any:
+        return intend(ready, lease_until=timezone.now(), now=now)
 
     monkeypatch.setattr(claims, "intend", and_freeze)
     worker.deliver(sleeper)
