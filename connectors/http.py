@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -31,6 +32,7 @@ from connectors.interface import (
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
+HEAD_START = 0.02  # seconds in which a call leaves before anything else is begun
 LONGEST_WAIT_SECONDS = 900
 SHORTEST_TOKEN = 16
 REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
@@ -55,6 +57,8 @@ Answered = Callable[[], None]
 """Told of each answer that is not a refusal."""
 Heard = Callable[[Said], None]
 """Told of each answer, whatever it says, to a call that writes."""
+Meanwhile = Callable[[], None]
+"""Done while a call that writes is on its way; it makes no call itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,7 @@ class Line:
     timed_out: bool = False
     sock: socket.socket | None = field(default=None, repr=False)
     may_leave: MayLeave = lambda: True
+    meanwhile: Meanwhile | None = None
 
     def cut(self) -> None:
         """Ends the call at its deadline; a read time-out alone does not bound an answer that drips."""
@@ -187,6 +192,7 @@ class Wire:
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
     heard: Heard = field(default=lambda said: None, repr=False)
+    meanwhile: Meanwhile | None = field(default=None, repr=False)
 
     def get(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         return self._with_bearer("GET", path, {"params": dict(params)}, headers, writes=False)
@@ -218,7 +224,7 @@ class Wire:
     def _call(
         self, method: str, path: str, content: dict[str, Any], headers: Mapping[str, str], *, writes: bool
     ) -> Answer:
-        line = Line(may_leave=self.may_leave) if writes else Line()
+        line = Line(may_leave=self.may_leave, meanwhile=self.meanwhile) if writes else Line()
         session = Session() if writes else _shared_session()
         started = time.monotonic()
         try:
@@ -259,7 +265,14 @@ class Wire:
         timer = threading.Timer(self.deadline.total_seconds(), line.cut)
         timer.start()
         try:
-            return session.request(method, self.api_url + path, **options)
+            if line.meanwhile is None:
+                return session.request(method, self.api_url + path, **options)
+            beside = ThreadPoolExecutor(1, "call")
+            answer = beside.submit(session.request, method, self.api_url + path, **options)
+            beside.shutdown(wait=False)
+            wait([answer], HEAD_START)
+            line.meanwhile()
+            return answer.result()
         finally:
             timer.cancel()
 

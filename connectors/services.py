@@ -1,6 +1,7 @@
 """The live connection: its connector, its lists and what is chosen of them, its settings."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -32,6 +33,26 @@ CATALOGUE_AGE = timedelta(minutes=1)
 DEADLINE = timedelta(seconds=25) / settings.CLOCK_DIVISOR  # of one call; below the 40 s lease of a push
 
 
+class NoCall(Exception):
+    """A call to the platform would be needed where none may be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What goes on beside the calls of a connector.
+
+    `heard` is told what each call that writes was answered; `meanwhile` is done while it is on its way. Without `calls`
+    NoCall is raised where one would be made.
+    """
+
+    heard: Callable[[Said], None] = lambda said: None
+    meanwhile: Callable[[], None] | None = None
+    calls: bool = True
+
+
+NOTHING = Beside()
+
+
 class ChoiceRefused(Exception):
     """What was chosen is not, or no longer, in the platform's list; the message says so."""
 
@@ -51,27 +72,31 @@ def open_connector(
     push: str = "",
     may_leave: Callable[[], bool] = lambda: True,
     deadline: timedelta = DEADLINE,
-    heard: Callable[[Said], None] = lambda said: None,
+    beside: Beside = NOTHING,
     kind: str = DocumentKind.INVOICE,
 ) -> Connector:
     """The platform's side of a connection, for one kind of document, with tokens that renew themselves.
 
-    `push` marks its log lines; `may_leave` is asked before the first byte of what writes; `deadline` is of one call;
-    `heard` is told what each call that writes was answered.
+    `push` marks its log lines; `may_leave` is asked before the first byte of what writes; `deadline` is of one call.
     """
     where = endpoints(connection.platform)
     return PLATFORMS[connection.platform](
         api_url=where.api_url,
-        bearer=lambda refused: tokens.bearer(connection, where, refused),
+        bearer=lambda refused: tokens.bearer(connection, where, refused) if beside.calls else _no_call(),
         deadline=deadline,
         company_id=connection.company_id,
         options=connection.options,
         push=push,
         may_leave=may_leave,
         answered=lambda: lifecycle.keep_contact(connection, now=timezone.now()),
-        heard=heard,
+        heard=beside.heard,
+        meanwhile=beside.meanwhile,
         kind=DocumentKind(kind),
     )
+
+
+def _no_call() -> str:
+    raise NoCall
 
 
 def catalogue(

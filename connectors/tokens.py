@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import F, Q
 from django.utils import timezone
 
-from connectors import budget, epoch, oauth
+from connectors import budget, oauth
 from connectors.interface import Reconnect, TryLater
 from connectors.models import Connection, Credential
 
@@ -98,8 +98,6 @@ def bearer(connection: Connection, endpoints: oauth.Endpoints, refused: str = ""
 
     Raises Reconnect when the platform no longer renews it, TryLater when it can't be told now or this is a copy.
     """
-    if epoch.is_copy():
-        raise TryLater(epoch.COPY)
     budget.spend(connection)
     deadline = time.monotonic() + WAIT_SECONDS
     while True:

@@ -10,12 +10,13 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -26,7 +27,7 @@ from connectors.interface import Connector, Fix, ItemBook, NewInvoice, PlatformE
 from connectors.interface import RemoteInvoice as Remote
 from connectors.models import Connection, RemoteLink
 from invoices import claims, documents, record
-from invoices.claims import LEASE, Claim, claim
+from invoices.claims import LEASE, Claim, Ready, claim
 from invoices.looks import TOGETHER, Sighting, Sought, look, settle, sight
 from invoices.models import Push, RemoteInvoice
 
@@ -39,8 +40,11 @@ NUMBERS = 100  # that one question asks for
 DRAFT_AGE = timedelta(seconds=60) / settings.CLOCK_DIVISOR  # between two looks at an invoice without a number
 
 
-def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> int | None:
-    """Carries one push as far as it goes now, then others that wait on its connection; the id of one left, if any.
+def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> tuple[int, datetime] | None:
+    """Carries one push as far as it goes now, then others that wait on its connection.
+
+    The next one left and when it may go, where to see to it falls to this worker: it made room for others, or was the
+    one that was told to wait. So of many workers that find nothing to do none asks for anything.
 
     `overtime` is called from another thread when a call outlives every limit of its own, as a worker stuck in it would
     hold its lane for ever.
@@ -49,42 +53,147 @@ def work(push_id: int, *, overtime: Callable[[], None] = lambda: None) -> int | 
     if connection is None:
         return None
     look(push_id, now=timezone.now())
-    for only in (push_id, *[None] * DRAIN):
-        hand = claim(connection, now=timezone.now(), push_id=only)
-        if not hand:
-            break
-        deliver(hand, overtime=overtime)
-    left = claims.waiting(connection, timezone.now()).values_list("pk", flat=True).first()
-    ask_for_numbers(connection, at_the_end=left is None, now=timezone.now())
-    return left if hand else None
+    turn, carried, found = Turn(connection, overtime), 0, True
+    try:
+        for only in (push_id, *[None] * DRAIN):
+            found = bool(turn.ready) or turn.take(only)
+            if not found:
+                break
+            turn.send(is_last=carried == DRAIN)
+            carried += 1
+    finally:
+        turn.end()
+    left, now = claims.next_turn(connection), timezone.now()
+    is_later = left is not None and left[1] > now
+    ask_for_numbers(connection, at_the_end=left is None or is_later, now=now)
+    return left if found or (carried and is_later) else None
 
 
 def deliver(hand: Sequence[Claim], *, overtime: Callable[[], None] = lambda: None) -> None:
     """Talks to the platform with no transaction open, and records what came of it for each."""
-    heard: list[Said] = []
-    connector = connectors.open_connector(
-        hand[0].push.connection,
-        push=str(hand[0].push.pk),
-        may_leave=lambda: all(map(_may_leave, hand)),
-        deadline=connectors.DEADLINE * claims.patience(len(hand)),
-        heard=heard.append,
-        kind=hand[0].push.invoice.kind,
-    )
-    ready = []
-    for claimed in hand:
-        try:
-            ready.append((claimed, _document(claimed, connector)))
-        except PlatformError as error:
-            record.failed(claimed, error, now=timezone.now())
-    lease_until = timezone.now() + LEASE * claims.patience(len(ready))
-    if ready and (left := record.intend(ready, lease_until=lease_until, now=timezone.now())):
-        limit = threading.Timer((LANE_LIMIT * claims.patience(len(left))).total_seconds(), overtime)
+    turn = Turn(hand[0].push.connection, overtime)
+    turn.make_ready(hand)
+    turn.send(is_last=True)
+
+
+@dataclass(slots=True)
+class Turn:
+    """A worker's turn: while a call is on its way, the answer before it is written down and the next one made ready.
+
+    `ready` goes next; `answered` is not on record yet, and its first one keeps the lane until what is ready takes it.
+    """
+
+    connection: Connection
+    overtime: Callable[[], None]
+    ready: list[Ready] = field(default_factory=list)
+    answered: list[tuple[Claim, Remote]] = field(default_factory=list)
+
+    def take(self, push_id: int | None) -> bool:
+        """Claims what goes next, with a lane; False where there is none."""
+        hand = claim(self.connection, now=timezone.now(), push_id=push_id)
+        self.make_ready(hand)
+        return bool(hand)
+
+    def make_ready(self, hand: Sequence[Claim], *, calls: bool = True) -> None:
+        if not hand:
+            return
+        push = hand[0].push
+        beside = connectors.Beside(calls=calls)
+        connector = connectors.open_connector(push.connection, push=str(push.pk), beside=beside, kind=push.invoice.kind)
+        for claimed in hand:
+            try:
+                self.ready.append((claimed, _document(claimed, connector)))
+            except PlatformError as error:
+                record.failed(claimed, error, now=timezone.now())
+
+    def send(self, *, is_last: bool) -> None:
+        """One creating call. What goes wrong beside it is raised once its own answer is on record."""
+        left, heard, stumbled = self._intend(), list[Said](), list[Exception]()
+        if not left:
+            return
+        hand = [claimed for claimed, _ in left]
+        may_look_ahead = not is_last and connectors.platform_of(self.connection).batch_size == 1
+
+        def meanwhile() -> None:
+            try:
+                self._write_down()
+                if may_look_ahead and not self.ready:
+                    self._look_ahead(hand[0])
+            except Exception as error:  # noqa: BLE001  # raised below
+                stumbled.append(error)
+
+        limit = threading.Timer((LANE_LIMIT * claims.patience(len(left))).total_seconds(), self.overtime)
         limit.start()
         try:
-            heard.clear()  # of clients and items that were created on the way
-            _send(connector, left, heard)
+            results = _send(_connector(hand, heard, meanwhile), left)
         finally:
             limit.cancel()
+        self._hear(left, results, heard)
+        if stumbled:
+            self.end()
+            raise stumbled[0]
+
+    def _intend(self) -> list[Ready]:
+        """Puts on record what is ready; what of it goes."""
+        ready, self.ready, now = self.ready, [], timezone.now()
+        until = now + LEASE * claims.patience(len(ready))
+        if not self.answered:
+            return claims.intend(ready, lease_until=until, now=now) if ready else []
+        if claims.follow(self.answered[0][0], ready[0], lease_until=until, now=now):
+            return ready
+        self._write_down()
+        claims.put_back(ready[0][0])
+        return []
+
+    def _look_ahead(self, on_its_way: Claim) -> None:
+        """Claims what goes next and makes it ready, unless something has to be asked for that over there."""
+        hand = claim(self.connection, now=timezone.now(), behind=on_its_way)
+        try:
+            self.make_ready(hand, calls=False)
+        except connectors.NoCall:
+            claims.put_back(hand[0])
+
+    def _hear(self, sent: Sequence[Ready], results: Sequence[Remote | PlatformError], heard: Sequence[Said]) -> None:
+        """Where all is well the next one goes at once; else what came of it is written down first."""
+        refused = []
+        told = zip(sent, results, strict=False)  # there are no results where a look found it
+        for position, ((claimed, _), result) in enumerate(told):
+            if heard:
+                last = heard[-1]
+                claimed.attempt.http_status, claimed.attempt.answer = last.status, last.part(position, len(sent))
+            if isinstance(result, Remote):
+                self.answered.append((claimed, result))
+            else:
+                refused.append((claimed, result))
+        if refused or not self.ready:
+            self._write_down()
+            for claimed, error in refused:
+                record.failed(claimed, error, now=timezone.now())
+        if refused or not results:
+            self.end()
+
+    def _write_down(self) -> None:
+        while self.answered:
+            claimed, remote = self.answered.pop(0)
+            record.sent(claimed, remote, now=timezone.now())
+
+    def end(self) -> None:
+        """Nothing is left in hand."""
+        self._write_down()
+        while self.ready:
+            claims.put_back(self.ready.pop()[0])
+
+
+def _connector(hand: Sequence[Claim], heard: list[Said], meanwhile: Callable[[], None]) -> Connector:
+    push = hand[0].push
+    return connectors.open_connector(
+        push.connection,
+        push=str(push.pk),
+        may_leave=lambda: all(map(_may_leave, hand)),
+        deadline=connectors.DEADLINE * claims.patience(len(hand)),
+        beside=connectors.Beside(heard=heard.append, meanwhile=meanwhile),
+        kind=push.invoice.kind,
+    )
 
 
 def _may_leave(claimed: Claim) -> bool:
@@ -93,30 +202,23 @@ def _may_leave(claimed: Claim) -> bool:
     return until is None or timezone.now() < until
 
 
-def _send(connector: Connector, ready: Sequence[tuple[Claim, NewInvoice]], heard: Sequence[Said]) -> None:
+def _send(connector: Connector, ready: Sequence[Ready]) -> Sequence[Remote | PlatformError]:
     """One creating call, and what came of it; where the key alone does not protect us a look comes first."""
     first, invoice = ready[0]
     try:
         if len(ready) == 1 and _is_there_already(first, invoice, connector):
-            return
-        results = connector.create_invoices([each for _, each in ready], first.attempt.key)
+            return ()
+        return connector.create_invoices([each for _, each in ready], first.attempt.key)
     except Rejected as refused:
-        results = (refused if len(ready) == 1 else record.Split(refused),) * len(ready)
+        return (refused if len(ready) == 1 else record.Split(refused),) * len(ready)
     except PlatformError as error:
-        results = (error,) * len(ready)
-    for position, ((claimed, _), result) in enumerate(zip(ready, results, strict=True)):
-        if heard:
-            claimed.attempt.http_status, claimed.attempt.answer = heard[-1].status, heard[-1].part(position, len(ready))
-        if isinstance(result, Remote):
-            record.sent(claimed, result, now=timezone.now())
-        else:
-            record.failed(claimed, result, now=timezone.now())
+        return (error,) * len(ready)
 
 
 def _is_there_already(claimed: Claim, invoice: NewInvoice, connector: Connector) -> bool:
     """Looks before it sends where the key alone is not enough, or where this database was restored and may forget."""
-    restored = epoch.confirmed()
-    if restored and restored.copied_at and not epoch.remembers(claimed.push.invoice.created_at):
+    restored = None if claimed.is_remembered else epoch.confirmed()
+    if restored and restored.copied_at:
         sought = Sought(claimed=claimed, invoice=invoice, since=restored.copied_at)
         ((_, seen),) = sight([sought], connector)
     elif claims.must_look_first(claimed, timezone.now()):
@@ -206,8 +308,7 @@ def read_numbers(*, now: datetime) -> None:
 
 
 def _read(connection: Connection, rows: QuerySet[RemoteInvoice], now: datetime) -> None:
-    rows = rows.select_related("invoice").order_by(F("checked_at").asc(nulls_first=True), "pk")
-    asked = {row.remote_id: row for row in rows[:NUMBERS]}
+    asked = _taken(rows, now)
     found: list[Remote] = []
     for kind in {row.invoice.kind for row in asked.values()}:
         wanted = [remote_id for remote_id, row in asked.items() if row.invoice.kind == kind]
@@ -215,11 +316,19 @@ def _read(connection: Connection, rows: QuerySet[RemoteInvoice], now: datetime) 
             found += connectors.open_connector(connection, kind=kind).read_invoices(wanted)
         except PlatformError as error:
             log.warning("Could not read numbers: %s", error.message)
-    if asked:
-        RemoteInvoice.objects.filter(pk__in=[row.pk for row in asked.values()]).update(checked_at=now)
     for remote in found:
         if remote.id in asked:
             record.number_came(asked[remote.id], remote, now=now)
+
+
+def _taken(rows: QuerySet[RemoteInvoice], now: datetime) -> dict[str, RemoteInvoice]:
+    """Those that one question asks for, by token, and nobody else meanwhile; none while the platform is to rest."""
+    able = rows.filter(Q(connection__paused_until=None) | Q(connection__paused_until__lte=now))
+    in_order = able.select_related("invoice").order_by(F("checked_at").asc(nulls_first=True), "pk")
+    with transaction.atomic():
+        asked = {row.remote_id: row for row in in_order.select_for_update(skip_locked=True, of=("self",))[:NUMBERS]}
+        RemoteInvoice.objects.filter(pk__in=[row.pk for row in asked.values()]).update(checked_at=now)
+    return asked
 
 
 def sweep(*, now: datetime) -> list[int]:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -23,9 +22,9 @@ from connectors.interface import (
     TryLater,
 )
 from incrementors.services import OWN_GROUPS, hold_numbers
-from invoices import causes, claims, documents
-from invoices.claims import LOOK_GAP, Claim
-from invoices.models import Event, Invoice, Push, PushAttempt, PushBatch
+from invoices import causes
+from invoices.claims import LOOK_GAP, Claim, ours
+from invoices.models import Event, Invoice, Push, PushAttempt
 from invoices.models import RemoteInvoice as RemoteRow
 
 log = logging.getLogger(__name__)
@@ -45,53 +44,10 @@ class Split(TryLater):
         super().__init__(refused.message, after=0, status=refused.status, request_id=refused.request_id)
 
 
-def _ours(claimed: Claim) -> Push | None:
-    """The push's row, locked; None when somebody has taken it over since. The invoice first, as a click locks them."""
-    Invoice.objects.select_for_update(of=("self",), no_key=True).get(pk=claimed.push.invoice_id)
-    return Push.objects.select_for_update().filter(pk=claimed.push.pk, fence=claimed.fence).first()
-
-
-def intend(
-    ready: Sequence[tuple[Claim, NewInvoice]], *, lease_until: datetime, now: datetime
-) -> list[tuple[Claim, NewInvoice]]:
-    """Puts on record what is about to be sent, and until when a byte of it may leave; those of it that are still ours.
-
-    A batch that is sent again goes whole or not at all.
-    """
-    with transaction.atomic():
-        claims.hold_invoices([claimed for claimed, _ in ready])
-        ours = [(claimed, invoice) for claimed, invoice in ready if _is_in_hand(claimed)]
-        if len(ours) < len(ready):
-            log.warning("Overtaken before a byte left.", extra={"push": ready[0][0].push.pk})
-            if ready[0][0].attempt.batch:
-                return []
-        sent = [documents.to_json(invoice) for _, invoice in ours]
-        batch = ready[0][0].attempt.batch
-        if len(ours) > 1 and batch is None:
-            batch = claims.new_batch([claimed for claimed, _ in ours], sent, now=now)
-        for (claimed, _), document in zip(ours, sent, strict=True):
-            _put_on_record(claimed, document, batch, lease_until)
-        return ours
-
-
-def _is_in_hand(claimed: Claim) -> bool:
-    push = _ours(claimed)
-    return push is not None and push.state == Push.State.SENDING
-
-
-def _put_on_record(claimed: Claim, document: dict[str, Any], batch: PushBatch | None, lease_until: datetime) -> None:
-    attempt = claimed.attempt
-    Push.objects.filter(pk=claimed.push.pk).update(lease_until=lease_until)
-    attempt.document, attempt.may_leave_until, attempt.batch = document, lease_until, batch
-    if batch:
-        attempt.key = batch.key
-    attempt.save(update_fields=["document", "may_leave_until", "batch", "key"])
-
-
 def sent(claimed: Claim, remote: RemoteInvoice, *, now: datetime) -> None:
     """The platform has it: its token and number come back onto the invoice."""
     with transaction.atomic():
-        push = _ours(claimed)
+        push = ours(claimed)
         if push is None:
             log.warning("A late answer: %s exists; the look will find it.", remote.id, extra={"push": claimed.push.pk})
             PushAttempt.objects.filter(pk=claimed.attempt.pk).update(message=f"A late answer: {remote.id} was created.")
@@ -105,7 +61,7 @@ def sent(claimed: Claim, remote: RemoteInvoice, *, now: datetime) -> None:
 def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice], *, now: datetime) -> None:
     """A look found it: linked when there is one and it is the same, else a person decides."""
     with transaction.atomic():
-        if (push := _ours(claimed)) is None:
+        if (push := ours(claimed)) is None:
             return
         remote, what = remotes[0], push.invoice.noun
         if len(remotes) > 1:
@@ -120,7 +76,7 @@ def found(claimed: Claim, invoice: NewInvoice, remotes: Sequence[RemoteInvoice],
 def looks_the_same(claimed: Claim, invoice: NewInvoice, remote: RemoteInvoice, *, now: datetime) -> None:
     """Nothing carries our reference, but one that nobody owns is the same in all else: a person decides."""
     with transaction.atomic():
-        push = _ours(claimed)
+        push = ours(claimed)
         if push is not None:
             name, what = remote.number or remote.id, push.invoice.noun
             text = f"{name} in Sage is the same as this {what} but for its reference, "
@@ -200,7 +156,7 @@ def failed(claimed: Claim, error: PlatformError, *, now: datetime) -> None:
     attempt = claimed.attempt
     attempt.http_status, attempt.request_id, attempt.message = error.status, error.request_id, error.message
     with transaction.atomic():
-        push = _ours(claimed)
+        push = ours(claimed)
         if push is None:
             log.warning("A late failure: %s", error.message, extra={"push": claimed.push.pk})
             return
@@ -274,7 +230,7 @@ def number_is_taken(claimed: Claim, *, now: datetime) -> None:
     """A look found our number, but not our invoice: the conflict was over the number, and nothing was written."""
     problem = Problem(message=claimed.attempt.message, meaning="Sage has this invoice number already.", fix=Fix.NUMBER)
     with transaction.atomic():
-        push = _ours(claimed)
+        push = ours(claimed)
         if push is not None:
             _resolve(claimed.attempt, PushAttempt.Outcome.REJECTED, now)
             _refused(push, Rejected((problem,)), now)
@@ -295,7 +251,7 @@ def absent(claimed: Claim, *, now: datetime) -> None:
     new one where an answer may have spent the key.
     """
     with transaction.atomic():
-        push = _ours(claimed)
+        push = ours(claimed)
         if push is None:
             return
         last_byte = claimed.attempt.may_leave_until or claimed.attempt.started_at

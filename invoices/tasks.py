@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,8 @@ from invoices import (
 
 log = logging.getLogger(__name__)
 
+AHEAD = timedelta(minutes=2)  # a hint is given; what is to wait longer does not wait notably longer for a sweep
+
 
 def live_only(task: Callable[..., None]) -> Callable[..., None]:
     """In a restored copy nothing is done until an admin says that it is the live one, and what it missed is known."""
@@ -43,10 +46,12 @@ def live_only(task: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-def hint(push_id: int) -> None:
-    """Tells a worker that there is something to do; when the broker is away the sweep finds it instead."""
+def hint(push_id: int, at: datetime | None = None) -> None:
+    """Tells a worker that there is something to do, or will be; when the broker is away the sweep finds it instead."""
+    if at is not None and at > timezone.now() + AHEAD:
+        return
     try:
-        push_invoice.delay(push_id=push_id)
+        push_invoice.apply_async(kwargs={"push_id": push_id}, eta=at)
     except OperationalError:
         log.warning("The broker is away; the sweep will find it.", extra={"push": push_id})
 
@@ -136,7 +141,7 @@ def void_invoice(voiding_id: int, **_: object) -> None:
 def push_invoice(push_id: int, **_: object) -> None:
     left = push.work(push_id, overtime=_leave)
     if left is not None:
-        hint(left)
+        hint(*left)
 
 
 @shared_task

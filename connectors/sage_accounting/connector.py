@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from connectors.http import Answer, Answered, Bearer, Heard, MayLeave, Wire
+from connectors.http import Answer, Answered, Bearer, Heard, MayLeave, Meanwhile, Wire
 from connectors.interface import (
     Changes,
     Company,
@@ -116,6 +116,7 @@ class SageAccounting:
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
     heard: Heard = field(default=lambda said: None, repr=False)
+    meanwhile: Meanwhile | None = field(default=None, repr=False)
     kind: DocumentKind = DocumentKind.INVOICE
     wire: Wire = field(init=False)
 
@@ -129,6 +130,7 @@ class SageAccounting:
             may_leave=self.may_leave,
             answered=self.answered,
             heard=self.heard,
+            meanwhile=self.meanwhile,
         )
 
     @property

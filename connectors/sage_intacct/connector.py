@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import ClassVar, TypeVar
 from urllib.parse import quote
 
-from connectors.http import Answered, Bearer, Heard, MayLeave, Wire
+from connectors.http import Answered, Bearer, Heard, MayLeave, Meanwhile, Wire
 from connectors.interface import (
     Changes,
     Company,
@@ -114,6 +114,7 @@ class SageIntacct:
     may_leave: MayLeave = field(default=lambda: True, repr=False)
     answered: Answered = field(default=lambda: None, repr=False)
     heard: Heard = field(default=lambda said: None, repr=False)
+    meanwhile: Meanwhile | None = field(default=None, repr=False)
     kind: DocumentKind = DocumentKind.INVOICE
     wire: Wire = field(init=False)
 
@@ -127,6 +128,7 @@ class SageIntacct:
             may_leave=self.may_leave,
             answered=self.answered,
             heard=self.heard,
+            meanwhile=self.meanwhile,
         )
 
     @classmethod

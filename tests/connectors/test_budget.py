@@ -49,7 +49,7 @@ def test_a_minutes_calls_go_out_at_once_and_no_minute_ever_has_more(connection: 
     assert spend_all(connection) == 9
     with pytest.raises(TryLater) as refused:
         budget.spend(connection)
-    assert refused.value.after == 60, "until five are there again, so that the next few need not wait each"
+    assert refused.value.after == 61, "until five are there again, so that the next few need not wait each"
     earlier(seconds=30)
     assert spend_all(connection) == 1, "the one that is a minute old; the others are half one"
     earlier(hours=1)
@@ -76,7 +76,7 @@ def test_without_calls_left_no_byte_leaves_and_the_invoice_waits(
     connection.refresh_from_db()
     assert sandbox.calls() == []
     assert (push.state, connection.paused_until) == ("READY", push.due_at)
-    assert timedelta(seconds=58) < push.due_at - timezone.now() <= timedelta(seconds=60)
+    assert timedelta(seconds=59) < push.due_at - timezone.now() <= timedelta(seconds=61)
     assert push.attempts.get().outcome == "NOT_SENT"
 
 

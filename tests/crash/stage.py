@@ -15,7 +15,7 @@ from connectors.authorising import begin, choose_company, complete
 from connectors.models import Connection, Credential, LiveDatabase, RemoteLink
 from connectors.services import set_sync_settings
 from incrementors.models import Group
-from invoices import claims, pull, record, services
+from invoices import claims, pull, services
 from invoices import push as worker
 from invoices.models import Client, Company, TaxRate
 from reflow.processes import wait_until
@@ -217,16 +217,16 @@ def _spent_in_vain(cell: Cell) -> int:
 
 def _intend_only(hand: Any) -> None:
     """A worker that dies when its intent is on record."""
-    real = record.intend
+    real = claims.intend
 
     def and_die(*given: Any, **named: Any) -> Any:
         real(*given, **named)
         raise LeftBehind
 
-    record.intend = and_die
+    claims.intend = and_die
     try:
         worker.deliver(hand)
     except LeftBehind:
         return
     finally:
-        record.intend = real
+        claims.intend = real

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import F
 
+from connectors import services as connectors
 from connectors.interface import (
     Changes,
     Fix,
@@ -307,7 +308,7 @@ def test_a_dead_worker_leaves_each_member_to_be_looked_for(
 ) -> None:
     pushes = queue(3)
     hand = worker.claim(wired, now=now)
-    monkeypatch.setattr(worker, "_send", lambda *_: None)  # killed after its documents are on record
+    monkeypatch.setattr(worker, "_send", lambda *_: ())  # killed after its documents are on record
     worker.deliver(hand)
     lease = fresh(pushes)[0].lease_until
     assert lease
@@ -354,6 +355,35 @@ def test_numbers_are_not_asked_for_while_more_is_under_way(
     worker.deliver(hand)
     worker.ask_for_numbers(wired, at_the_end=True, now=now)
     assert books.questions == [30]
+
+
+def test_two_workers_never_ask_for_the_same_numbers(
+    queue: Queue, books: Books, wired: Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(2)
+    carry(wired, now)
+    read = books.read_invoices
+
+    def meanwhile(remote_ids: Sequence[str]) -> tuple[RemoteInvoice, ...]:
+        worker.ask_for_numbers(wired, at_the_end=True, now=now)
+        return read(remote_ids)
+
+    monkeypatch.setattr(books, "read_invoices", meanwhile)
+    worker.ask_for_numbers(wired, at_the_end=True, now=now)
+    assert books.questions == [2]
+
+
+def test_numbers_are_not_asked_for_while_sage_is_to_rest(
+    queue: Queue, books: Books, wired: Connection, now: datetime
+) -> None:
+    queue(2)
+    carry(wired, now)
+    connectors.pause(wired, until=now + timedelta(seconds=30))
+    worker.ask_for_numbers(wired, at_the_end=True, now=now)
+    worker.read_numbers(now=now)
+    assert books.questions == []
+    worker.read_numbers(now=now + timedelta(seconds=30))
+    assert books.questions == [2]
 
 
 def test_a_number_that_can_not_be_read_comes_later_and_nothing_is_sent_again(

@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from invoices import parting, push, tasks, voiding
 
 ROOT = Path(__file__).resolve().parents[2]
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HINT = """
 import django, logging, time
 django.setup()
@@ -38,12 +41,22 @@ def test_a_broker_that_is_away_stops_nobody(broker: str) -> None:
 
 @pytest.mark.django_db
 def test_a_task_carries_its_push_and_passes_on_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed_on: list[int] = []
-    monkeypatch.setattr(tasks, "hint", passed_on.append)
-    monkeypatch.setattr(push, "work", lambda push_id, overtime: {7: 9, 9: None}[push_id])
+    passed_on: list[tuple[int, datetime | None]] = []
+    monkeypatch.setattr(tasks, "hint", lambda push_id, at=None: passed_on.append((push_id, at)))
+    monkeypatch.setattr(push, "work", lambda push_id, overtime: {7: (9, NOON), 9: None}[push_id])
     tasks.push_invoice(push_id=7)
     tasks.push_invoice(push_id=9)
-    assert passed_on == [9]
+    assert passed_on == [(9, NOON)]
+
+
+def test_a_hint_comes_when_its_time_has_come_and_far_ahead_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr(tasks.push_invoice, "apply_async", lambda **options: given.append(options))
+    soon = timezone.now() + timedelta(seconds=50)
+    tasks.hint(7, soon)
+    tasks.hint(8, soon + timedelta(minutes=5))
+    tasks.hint(9)
+    assert given == [{"kwargs": {"push_id": 7}, "eta": soon}, {"kwargs": {"push_id": 9}, "eta": None}]
 
 
 @pytest.mark.django_db

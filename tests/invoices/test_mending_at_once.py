@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from connectors.models import Connection
-from invoices import claims, documents, mending, record, services, tasks
+from invoices import claims, documents, mending, services, tasks
 from invoices.models import Event, Invoice, Push, PushAttempt
 from reflow.processes import wait_until
 from tests.invoices.test_bulk_at_once import at_once
@@ -74,7 +74,7 @@ def test_a_batch_goes_on_record_while_somebody_locks_its_invoices_the_other_way_
 
     def intend() -> int:
         try:
-            return len(record.intend(hand, lease_until=now, now=now))
+            return len(claims.intend(hand, lease_until=now, now=now))
         finally:
             database.close()
 

@@ -229,8 +229,29 @@ def test_a_long_queue_makes_room_for_others_and_names_who_is_next(
 ) -> None:
     monkeypatch.setattr(worker, "DRAIN", 2)
     rest = queue(4, new_invoice, staff, now)
-    assert worker.work(push.pk) == rest[2].pk
+    assert worker.work(push.pk) == (rest[2].pk, rest[2].due_at)
     assert len(books.documents) == 3
+
+
+def test_who_is_told_to_wait_names_who_is_next_and_when_and_nobody_else_does(
+    push: Push, books: Books, new_invoice: Callable[..., Invoice], staff: User, now: datetime
+) -> None:
+    (second,) = queue(1, new_invoice, staff, now)
+    books.creates = [{}, TryLater("Sage asks us to slow down.", after=7)]
+    left = worker.work(push.pk)
+    second.refresh_from_db()
+    second.connection.refresh_from_db()
+    assert left == (second.pk, second.due_at)
+    assert second.due_at == second.connection.paused_until
+    assert worker.work(second.pk) is None, "a worker that finds nothing to do asks for nothing"
+
+
+def test_a_worker_without_a_lane_asks_for_nothing(
+    push: Push, books: Books, new_invoice: Callable[..., Invoice], staff: User, now: datetime
+) -> None:
+    (second,) = queue(1, new_invoice, staff, now)
+    assert claimed(push)
+    assert worker.work(second.pk) is None
 
 
 def test_a_hint_about_nothing_does_nothing(books: Books) -> None:
@@ -295,7 +316,7 @@ def test_what_was_answered_with_anothers_token_is_kept(
 ) -> None:
     remote_of(new_invoice(), wired, now, remote_id="token-1")
     mine = claimed(push)
-    ((_, sent),) = record.intend(
+    ((_, sent),) = claims.intend(
         [(mine, worker._document(mine, books))],  # type: ignore[arg-type]
         lease_until=push.due_at + timedelta(seconds=9),
         now=push.due_at,

@@ -30,7 +30,8 @@ def work_off(*, seconds: int = 60) -> None:
         for push_id in worker.sweep(now=timezone.now()):
             left: int | None = push_id
             while left is not None:
-                left = worker.work(left)
+                found = worker.work(left)
+                left = found[0] if found and found[1] <= timezone.now() else None
 
 
 @dataclass

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from connectors.models import Connection, RemoteLink
+from invoices import claims, services
 from invoices import push as worker
-from invoices import record, services
 from invoices.models import Client, Invoice, Push, PushAttempt
 from tests.books import Sandbox
 from tests.conftest import draft_for, line
@@ -275,12 +275,12 @@ def test_a_worker_that_froze_after_it_put_its_document_on_record_sends_nothing(
     push = services.request_push(invoice_id=invoice.pk, actor=staff, now=now)
     sleeper = worker.claim(connection, now=now)
     assert sleeper
-    intend = record.intend
+    intend = claims.intend
 
     def and_freeze(ready: Any, *, lease_until: datetime, now: datetime) -> Any:
         return intend(ready, lease_until=timezone.now(), now=now)
 
-    monkeypatch.setattr(record, "intend", and_freeze)
+    monkeypatch.setattr(claims, "intend", and_freeze)
     worker.deliver(sleeper)
     push.refresh_from_db()
     assert sandbox.calls("POST", "/sales_invoices") == []

@@ -37,7 +37,7 @@ class Bug:
 BUGS = (
     Bug(
         name="the fence is dropped",
-        file="invoices/record.py",
+        file="invoices/claims.py",
         old="filter(pk=claimed.push.pk, fence=claimed.fence).first()",
         new="filter(pk=claimed.push.pk).first()",
         tests=(
