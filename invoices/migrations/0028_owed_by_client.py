@@ -90,8 +90,8 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunSQL(KEEP, KEEP_NO_MORE),  # first, as it holds the table: nothing is missed between the two
         migrations.RunSQL(COUNTED, migrations.RunSQL.noop),
-        migrations.RunSQL(KEEP, KEEP_NO_MORE),
         migrations.AddField(
             model_name="paymentseen",
             name="client",
