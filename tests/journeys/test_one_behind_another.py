@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError
+from django.db import connection as database
 from django.utils import timezone
 
+from connectors import http
 from connectors import services as connectors
 from connectors.models import Connection
 from invoices import claims, documents, record, services
@@ -109,6 +111,31 @@ def test_what_goes_wrong_beside_a_call_costs_no_answer(
     with pytest.raises(DatabaseError):
         worker.work(three[0].pk)
     assert [state for state, _, _ in states(three)] == ["SENT", "READY", "READY"]
+
+
+def test_sage_waits_for_three_questions_to_postgres_between_two_calls(
+    three: list[Push], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lane with the intent, the budget, the token: all else is done while a call is on its way."""
+    told: list[str] = []
+    send = http.Wire._send
+
+    def noted(*given: Any) -> Any:
+        told.append("call")
+        answer = send(*given)
+        told.append("answer")
+        return answer
+
+    def asked(execute: Callable[..., Any], sql: str, *given: Any) -> Any:
+        told.append(sql)
+        return execute(sql, *given)
+
+    monkeypatch.setattr(http.Wire, "_send", noted)
+    with database.execute_wrapper(asked):
+        worker.work(three[0].pk)
+    between = told[told.index("answer") + 1 :]
+    questions = [sql for sql in between[: between.index("call")] if "SAVEPOINT" not in sql]
+    assert [sql.split()[0] for sql in questions] == ["WITH", "INSERT", "SELECT"]
 
 
 # The lane -----------------------------------------------------------------------------------------------------
