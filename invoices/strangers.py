@@ -1,11 +1,9 @@
-"""Invoices raised in the books and new here: each is written once, with a client and a number of ours, by COPY.
+"""Invoices raised in the books and new here: each is written once, with a client and a number of ours.
 
 Called inside the transaction of their page. No model is made of them: a page is thousands of rows, and Postgres checks
 each of them all the same.
 """
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,8 +18,9 @@ from connectors.models import Connection, RemoteLink
 from incrementors.models import Group, Number
 from incrementors.services import OWN_GROUPS, hold_numbers, take_numbers
 from invoices.drafts import platform_numbers
-from invoices.models import Client, Invoice
+from invoices.models import Client, Event, Invoice, InvoiceLine
 from invoices.models import RemoteInvoice as Row
+from invoices.writing import insert
 
 STATUS = {
     RemoteStatus.DRAFT: Invoice.Status.SENT,
@@ -33,15 +32,21 @@ STATUS = {
 KEYS = """
     SELECT nextval(key), gen_random_uuid()
     FROM pg_get_serial_sequence('invoices_invoice', 'id') AS key, generate_series(1, %s)"""
-INVOICES = """invoices_invoice (id, uuid, kind, origin, number, number_prefix, status, client_id, issue_date, due_date,
-    reference, notes, currency, net, tax, total, outstanding, version, created_at)"""
-ROWS = """invoices_remoteinvoice (invoice_id, connection_id, remote_id, number, url, total, linked_at, checked_at,
-    is_draft, is_shown, status, document_id, recoded)"""
-LINES = """invoices_invoiceline (invoice_id, position, description, quantity, unit_price, discount_percent,
-    nominal_code, discount, net, tax, total)"""
+INVOICE = (
+    *("id", "uuid", "kind", "origin", "number", "number_prefix", "status", "client_id", "issue_date", "due_date"),
+    *("reference", "notes", "currency", "net", "tax", "total", "outstanding", "version", "created_at"),
+)
+ROW = (
+    *("invoice_id", "connection_id", "remote_id", "number", "url", "total", "linked_at", "checked_at"),
+    *("is_draft", "is_shown", "status", "document_id", "recoded"),
+)
+LINE = (
+    *("invoice_id", "position", "description", "quantity", "unit_price", "discount_percent"),
+    *("nominal_code", "discount", "net", "tax", "total"),
+)
+EVENT = ("invoice_id", "happened_at", "text")
 SAME_NAME = """
     SELECT wanted, id, uuid FROM unnest(%s) AS wanted JOIN invoices_client ON upper(name) = upper(wanted) ORDER BY id"""
-EVENTS = "invoices_event (invoice_id, happened_at, text)"
 
 
 def bring_in(connection: Connection, strangers: Sequence[BookedInvoice], kind: str, now: datetime) -> None:
@@ -55,26 +60,18 @@ def bring_in(connection: Connection, strangers: Sequence[BookedInvoice], kind: s
     hold_numbers(*OWN_GROUPS)  # an invoice just being created may be given a number that comes in here
     numbers = take_numbers(key=Group.IMPORTED, holders=[*keys.values()], now=now, known_elsewhere=platform_numbers)
     pairs, at = [*zip(keys, strangers, strict=True)], now.isoformat()
-    _copy(INVOICES, (_invoice(*pair, number, clients, kind, at) for pair, number in zip(pairs, numbers, strict=True)))
+    given = zip(pairs, numbers, strict=True)
+    insert(Invoice, INVOICE, [_invoice(*pair, number, clients, kind, at) for pair, number in given])
     shown, books = shown_once([(pk, one.invoice.number) for pk, one in pairs]), str(connection.pk)
-    _copy(ROWS, (_row(*pair, is_shown, books, at) for pair, is_shown in zip(pairs, shown, strict=True)))
+    insert(Row, ROW, [_row(*pair, is_shown, books, at) for pair, is_shown in zip(pairs, shown, strict=True)])
     write_lines(pairs)
     text = f"Imported from {connection.company_name}."[:300]
-    _copy(EVENTS, ((pk, at, text) for pk in keys))
+    insert(Event, EVENT, [(pk, at, text) for pk in keys])
 
 
 def write_lines(pairs: Iterable[tuple[int, BookedInvoice]]) -> None:
     """Of imported invoices, under their keys."""
-    _copy(LINES, (line for pk, booked in pairs for line in _lines(pk, booked)))
-
-
-def _copy(into: str, rows: Iterable[Sequence[object]]) -> None:
-    """Columns that are left out are NULL, and nothing else is, as each value is quoted; Postgres checks and rounds."""
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
-    text.seek(0)
-    with database.cursor() as cursor, database.wrap_database_errors:
-        cursor.copy_expert(f"COPY {into} FROM STDIN (FORMAT csv)", text)
+    insert(InvoiceLine, LINE, [line for pk, booked in pairs for line in _lines(pk, booked)])
 
 
 def _invoice(
@@ -94,7 +91,7 @@ def _row(pk: int, booked: BookedInvoice, is_shown: bool, books: str, at: str) ->
     theirs = booked.invoice
     return (
         *(pk, books, theirs.id, theirs.number, theirs.url, theirs.total, at, at),
-        *(False, is_shown, theirs.status, booked.document_id, "[]"),
+        *(False, is_shown, theirs.status, booked.document_id, []),
     )
 
 

@@ -1,5 +1,6 @@
 """Rows of a model written in one plain statement, at a fraction of what they cost through the model."""
 
+import io
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -9,13 +10,29 @@ from django.db import connection
 from django.db.models import JSONField, Model
 
 CHUNK = 1000  # rows of one statement
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def insert(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
-    """Each row gives the values of these columns, which nobody but Postgres looks at: they were checked or counted."""
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), CHUNK):
-            cursor.execute(_inserting(model, names), _columns(model, names, rows[start : start + CHUNK]))
+    """Each row gives the values of these columns, which nobody but Postgres looks at: they were checked or counted.
+
+    By COPY, which takes half of what an INSERT does; columns that are left out are NULL.
+    """
+    documents, copying = _documents(model, names), f"COPY {model._meta.db_table} ({', '.join(names)}) FROM STDIN"
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK]
+        if documents:
+            some = [*zip(*_columns(model, names, some), strict=True)]
+        text = io.StringIO("".join(["\t".join(map(_copied, row)) + "\n" for row in some]))
+        with connection.cursor() as cursor, connection.wrap_database_errors:
+            cursor.copy_expert(copying, text)
+
+
+def _copied(value: object) -> str:
+    """As COPY takes it: a backslash begins what means something else, and \\N is NULL."""
+    if value is None:
+        return "\\N"
+    return value.translate(ESCAPED) if isinstance(value, str) else str(value)
 
 
 def update(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
@@ -37,11 +54,6 @@ def _documents(model: type[Model], names: tuple[str, ...]) -> list[int]:
     """Which of the columns are JSON."""
     fields = {field.attname: field for field in model._meta.concrete_fields}
     return [place for place, name in enumerate(names) if isinstance(fields[name], JSONField)]
-
-
-@cache
-def _inserting(model: type[Model], names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {model._meta.db_table} ({', '.join(names)}) SELECT * FROM {_given(model, names)}"  # noqa: S608
 
 
 @cache
