@@ -18,7 +18,7 @@ from connectors.interface import Fix, NewInvoice, NewLine, PlatformError, Reconn
 from connectors.models import Connection, Credential, RemoteLink
 from connectors.registry import endpoints
 from connectors.services import open_connector, set_sync_settings
-from invoices import claims, record, services
+from invoices import claims, services
 from invoices import push as worker
 from invoices.models import Client, Invoice, Push
 from tests.books import COMPOSITE, INTACCT, INTACCT_INVOICES, Sandbox
@@ -425,14 +425,14 @@ def expire(office: Office, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None
     """Every access token dies in the middle of a push: with its intent on record, before its first byte."""
 
     def prepare() -> None:
-        intend = record.intend
+        intend = claims.intend
 
         def and_expire(*args: Any, **more: Any) -> Any:
-            monkeypatch.setattr(record, "intend", intend)
+            monkeypatch.setattr(claims, "intend", intend)
             office.sandbox.fault("intacct_expired")
             return intend(*args, **more)
 
-        monkeypatch.setattr(record, "intend", and_expire)
+        monkeypatch.setattr(claims, "intend", and_expire)
 
     return prepare
 

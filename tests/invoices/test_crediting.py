@@ -229,7 +229,7 @@ def test_every_sum_over_documents_subtracts_it(
     assert ages == {"Not due yet": D(-51), "31 to 60 days": D(204)}
     assert balances.differences() == []
     listed = page(Asked(overdue=True), wired, today=today).invoices
-    assert listed == [sent]
+    assert [one.pk for one in listed] == [sent.pk]
     assert page(Asked(kind="CREDIT_NOTE"), wired, today=today).invoices == [made]
     assert page(Asked(q="CN-00001"), wired, today=today).invoices == [made]
     rows = list(export.rows(Invoice.objects.filter(pk=made.pk).prefetch_related("pushes", "remotes"), wired, now=now))
