@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from django.conf import settings
@@ -58,7 +59,13 @@ class ChoiceRefused(Exception):
 
 
 def live_connection() -> Connection | None:
-    return Connection.objects.live().first()
+    return next(iter(Connection.objects.raw(*_live())), None)
+
+
+@cache
+def _live() -> tuple[str, tuple[object, ...]]:
+    """Put into SQL once, as every page and each approval asks it."""
+    return Connection.objects.live().order_by("pk")[:1].query.sql_with_params()
 
 
 def platform_of(connection: Connection) -> type[Connector]:
