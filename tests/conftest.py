@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group as Role
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone
@@ -80,10 +81,16 @@ def as_served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture
 def gathered(as_served: dict[str, Any]) -> Iterator[None]:
     """Static files as `make run` and the image serve them."""
-    icon.cache_clear()
+    _forget_addresses()
     with override_settings(**as_served):
         yield
+    _forget_addresses()
+
+
+def _forget_addresses() -> None:
+    """Of static files, which are others now: in icons, and in fragments of pages."""
     icon.cache_clear()
+    cache.clear()
 
 
 @pytest.fixture
