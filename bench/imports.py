@@ -21,7 +21,6 @@ from connectors.services import set_sync_settings
 from invoices import intake
 from invoices.models import RemoteInvoice as RemoteRow
 
-ROUNDS = 3
 MANY = 10_000  # invoices of one round
 PAGE = 2_000  # as a query of Intacct's has
 CLIENTS = 200
@@ -36,7 +35,7 @@ def run(count: int) -> Iterator[Figure]:
         set_sync_settings(Connection.objects.get(), {**Connection.objects.get().sync_settings, "direction": "BOTH"})
         connection = Connection.objects.get()
         new, same, grown = [], [], []
-        for part in range(ROUNDS + 1):
+        for part in range(rounds.ROUNDS + 1):
             pages = [[_booked(n) for n in range(first, first + PAGE)] for first in _firsts(part)]
             copied = rounds.timed(partial(_copy, on, MANY))
             took = [rounds.timed(partial(_take, connection, pages)) for _ in range(2)]
@@ -51,7 +50,7 @@ def run(count: int) -> Iterator[Figure]:
     yield Figure(goal="12", what=f"{MANY:,} new", samples=tuple(new), plain=f"{paces[0]}; COPY {paces[2]}")
     yield Figure(goal="12b", what=f"{MANY:,} unchanged", samples=tuple(same), plain=paces[1])
     more = Fraction(grown[-1] - grown[0], 10**6)
-    yield Figure(goal="12c", what=f"MB that {MANY * ROUNDS:,} more add", samples=(more,))
+    yield Figure(goal="12c", what=f"MB that {MANY * rounds.ROUNDS:,} more add", samples=(more,))
 
 
 def _firsts(part: int) -> range:

@@ -22,10 +22,9 @@ from invoices import bulk, bulk_services, drafts, import_services, importing, se
 from invoices.models import Client, Import, Invoice, Item
 from invoices.services import InvoiceDraft, LineDraft
 
-ROUNDS = 3
 EACH = 60  # invoices of each writer in a round
 WRITERS = 8
-MANY = 10_000
+MANY = 2_000 if rounds.QUICK else 10_000
 APPROVED = 1_000  # drafts
 SOME = 2_500  # in bulk, by turns
 ALONE = 20  # seconds of one who creates with nobody beside
@@ -112,7 +111,7 @@ def _rates(name: str, sides: Mapping[str, tuple[Prepared, int]]) -> tuple[dict[s
     """By side, its rate in each round; and how many tries failed in all."""
     found: dict[str, list[Fraction]] = {side: [] for side in sides}
     failures = 0
-    for _ in range(ROUNDS):
+    for _ in range(rounds.ROUNDS):
         for side, (prepare, writers) in sides.items():
             each, failed = rate(prepare, name, writers)
             found[side].append(each)
@@ -195,7 +194,7 @@ def _sending(actor: User, on: Any) -> Iterator[Figure]:
         bulk_services.start(send_id=send.pk, green=len(newest), actor=actor, now=timezone.now())
 
     took = rounds.measure({"click": click, "floor": lambda: floor.send(on, MANY)}, times=1)
-    yield Figure(goal="11", what="10,000", samples=took.ratios("click", "floor"), plain=_ms(took, "click", "floor"))
+    yield Figure(goal="11", what=f"{MANY:,}", samples=took.ratios("click", "floor"), plain=_ms(took, "click", "floor"))
     send = bulk_services.choose(ids=drafted, actor=actor, now=timezone.now())
     bulk_services.start(send_id=send.pk, green=len(drafted), actor=actor, now=timezone.now())
     with CaptureQueriesContext(connection) as captured:

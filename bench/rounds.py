@@ -9,9 +9,9 @@ from decimal import Decimal
 from fractions import Fraction
 from statistics import median
 
-ROUNDS = 3
-TIMES = 9  # that each side runs in a round
-HURRIED = 1  # the same in a quick run
+QUICK = bool(os.environ.get("QUICK"))
+ROUNDS = 1 if QUICK else 3
+TIMES = 3 if QUICK else 9  # that each side runs in a round
 WARM = 2
 Run = Callable[[], object]
 
@@ -30,9 +30,8 @@ class Rounds:
         return decimal(Fraction(median(self.took[side])) / 10**6)
 
 
-def measure(sides: Mapping[str, Run], *, rounds: int = ROUNDS, times: int = 0) -> Rounds:
+def measure(sides: Mapping[str, Run], *, rounds: int = ROUNDS, times: int = TIMES) -> Rounds:
     """Runs the sides by turns: one run of each, and again; what they do before the first round does not count."""
-    times = times or (HURRIED if os.environ.get("QUICK") else TIMES)
     for run in sides.values():
         for _ in range(WARM):
             run()
