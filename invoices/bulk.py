@@ -4,7 +4,7 @@ A chunk is one transaction: an invoice is approved, its push is made and its mem
 What is locked by somebody else is left for the next time. Knows no Celery.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,18 +12,17 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Prefetch
 
 from connectors.models import Connection
 from connectors.services import live_connection, platform_of
 from invoices import queueing
+from invoices.documents import Contents, contents_of
 from invoices.drafts import EVENT, Refused, must_be
-from invoices.models import BulkMember, BulkSend, Event, Invoice, InvoiceLine, Push
+from invoices.models import BulkMember, BulkSend, Event, Invoice, Push
 from invoices.obstacles import Ground, obstacles_of_all, of_one
 from invoices.writing import insert, update
 
 CHUNK = 500
-LINES = Prefetch("lines", InvoiceLine.objects.select_related("item"))
 OF_A_MEMBER = ("id", "push_id", "state", "reason")
 KEPT = timedelta(days=7)  # a choice that was never sent
 STATE = BulkMember.State
@@ -50,6 +49,7 @@ class _Desk:
     pushes: dict[int, Push]
     outcomes: dict[int, set[str]]
     elsewhere: dict[int, str]
+    contents: dict[int, Contents]
     approved: list[Invoice] = field(default_factory=list)
     queued: list[Push] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
@@ -87,7 +87,7 @@ def queue_chunk(send_id: int, *, now: datetime) -> Queued:
             return _leave_out(members, invoices, f"Reflow is not connected to {send.connection} any more.")
         if found := obstacles_of_all(live):
             return _leave_out(members, invoices, str(found[0]))
-        return _queue(_desk(send, live, list(invoices), now), members, invoices)
+        return _queue(_desk(send, live, invoices, now), members, invoices)
 
 
 def _take(send_id: int) -> dict[int, BulkMember]:
@@ -100,7 +100,7 @@ def _take(send_id: int) -> dict[int, BulkMember]:
 def _locked(members: Iterable[int]) -> dict[int, Invoice]:
     """Their invoices in the members' order, locked as a click locks one; what somebody has in hand comes later."""
     rows = Invoice.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    chosen = rows.filter(pk__in=members).select_related("client", "site", "credits").prefetch_related(LINES)
+    chosen = rows.filter(pk__in=members).select_related("client", "credits")
     found = {invoice.pk: invoice for invoice in chosen}
     return {pk: found[pk] for pk in members if pk in found}
 
@@ -111,10 +111,12 @@ def _leave_out(members: dict[int, BulkMember], ids: Iterable[int], reason: str) 
     return Queued(members=len(left), has_more=len(members) == CHUNK)
 
 
-def _desk(send: BulkSend, connection: Connection, ids: list[int], now: datetime) -> _Desk:
+def _desk(send: BulkSend, connection: Connection, invoices: Mapping[int, Invoice], now: datetime) -> _Desk:
     assert send.pressed_by  # noqa: S101  # a constraint
+    ids = list(invoices)
     rows = Push.objects.select_for_update().filter(invoice__in=ids, connection=connection).order_by("pk")
     pushes = {push.invoice_id: push for push in rows}
+    to_be_frozen = [pk for pk, invoice in invoices.items() if invoice.status == Invoice.Status.DRAFT or pk in pushes]
     return _Desk(
         actor=send.pressed_by,
         now=now,
@@ -124,6 +126,7 @@ def _desk(send: BulkSend, connection: Connection, ids: list[int], now: datetime)
         pushes=pushes,
         outcomes=queueing.outcomes_of(push.pk for push in pushes.values()),
         elsewhere=queueing.elsewhere(ids, connection),
+        contents=contents_of(to_be_frozen),
     )
 
 
@@ -158,15 +161,15 @@ def _queue_one(invoice: Invoice, desk: _Desk) -> Push:
         raise refused
     if why := desk.elsewhere.get(invoice.pk):
         raise Refused(why)
-    before = invoice.frozen
+    before, contents = invoice.frozen, desk.contents.get(invoice.pk)
     if invoice.status == Invoice.Status.DRAFT:
-        queueing.approve(invoice, desk.may_approve, desk.actor, desk.now)
+        queueing.approve(invoice, desk.may_approve, desk.actor, desk.now, contents)
         desk.note(invoice, queueing.APPROVED)
     must_be(invoice, Invoice.Status.APPROVED, "sent")
     push = push or Push(connection=desk.connection)
     push.invoice = invoice
     outcomes = desk.outcomes.get(push.pk, set())
-    desk.note(invoice, queueing.queue(push, outcomes=outcomes, actor=desk.actor, now=desk.now))
+    desk.note(invoice, queueing.queue(push, outcomes=outcomes, actor=desk.actor, now=desk.now, contents=contents))
     if invoice.frozen is not before:
         desk.approved.append(invoice)
     desk.queued.append(push)

@@ -1,15 +1,41 @@
-"""What is frozen at approval, and what of it goes to the platform; pure, to and from JSON."""
+"""What is frozen at approval, and what of it goes to the platform; to and from JSON."""
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db import connection
 
 from connectors.interface import NewClient, NewInvoice, NewItem, NewLine
 from connectors.options import Options
-from invoices.models import Client, Invoice, Item
+from invoices.models import Client, Invoice
+
+CLIENT = ", ".join(f"'{name}', client.{name}" for name in ("uuid", *NewClient.__slots__))
+AMOUNTS = ("quantity", "unit_price", "discount", "net", "tax", "total")
+CONTENTS = f"""
+    SELECT invoice.id, json_build_object({CLIENT}), coalesce(site.name, ''), (
+        SELECT coalesce(json_agg(json_build_object(
+            'description', line.description, 'tax_code', line.tax_rate_id,
+            'nominal_code', coalesce(nullif(line.nominal_code, ''), item.nominal_code, ''),
+            'item', CASE WHEN item.id IS NOT NULL THEN json_build_object(
+                'uuid', item.uuid, 'code', item.code, 'description', item.description, 'sort', item.sort,
+                'unit_price', item.unit_price::text, 'tax_code', item.tax_rate_id) END,
+            {", ".join(f"'{name}', line.{name}::text" for name in AMOUNTS)}) ORDER BY line.position), '[]')
+        FROM invoices_invoiceline AS line LEFT JOIN invoices_item AS item ON item.id = line.item_id
+        WHERE line.invoice_id = invoice.id)
+    FROM invoices_invoice AS invoice JOIN invoices_client AS client ON client.id = invoice.client_id
+    LEFT JOIN invoices_property AS site ON site.id = invoice.site_id WHERE invoice.id = ANY(%s)"""  # noqa: S608  # our own names
+
+
+class Contents(NamedTuple):
+    """What is frozen of an invoice's client, site and lines, as they are now; every amount a text."""
+
+    client: dict[str, str]
+    site: str
+    lines: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,29 +54,29 @@ class Codes:
     department_id: str = ""
 
 
-def freeze(invoice: Invoice) -> dict[str, Any]:
-    """The invoice as approved, in our own terms; from now on this is what is sent."""
-    fetched = "lines" in getattr(invoice, "_prefetched_objects_cache", {})
-    lines = invoice.lines.all() if fetched else invoice.lines.select_related("item")
+def contents_of(ids: Collection[int]) -> dict[int, Contents]:
+    """Of these invoices by their ids, put together by Postgres in one question."""
+    with connection.cursor() as cursor:
+        cursor.execute(CONTENTS, [list(ids)])
+        return {pk: Contents(*told) for pk, *told in cursor.fetchall()}
+
+
+def freeze(invoice: Invoice, contents: Contents | None = None) -> dict[str, Any]:
+    """The invoice as approved, in our own terms; from now on this is what is sent.
+
+    `contents` where those of many were read together.
+    """
+    client, site, lines = contents or contents_of([invoice.pk])[invoice.pk]
     return {
-        "client": {"uuid": str(invoice.client.uuid), **asdict(client_of(invoice.client))},
+        "client": client,
         "issue_date": invoice.issue_date.isoformat(),
         "due_date": invoice.due_date.isoformat(),
-        "notes": _notes(invoice),
+        "notes": _notes(invoice, site),
         "property": str(invoice.site_id or ""),
         "currency": invoice.currency,
         **{name: str(abs(getattr(invoice, name))) for name in ("net", "tax", "total")},
         **({"original_date": invoice.credits.issue_date.isoformat()} if invoice.credits else {}),
-        "lines": [
-            {
-                "description": line.description,
-                "tax_code": line.tax_rate_id,
-                "nominal_code": line.nominal_code or (line.item.nominal_code if line.item else ""),
-                "item": _item(line.item) if line.item else None,
-                **_amounts(line, "quantity", "unit_price", "discount", "net", "tax", "total"),
-            }
-            for line in lines
-        ],
+        "lines": lines,
     }
 
 
@@ -68,28 +94,13 @@ def client_of(client: Client) -> NewClient:
     )
 
 
-def _item(item: Item) -> dict[str, str]:
-    return {
-        "uuid": str(item.uuid),
-        "code": item.code,
-        "description": item.description,
-        "sort": item.sort,
-        "unit_price": str(item.unit_price),
-        "tax_code": item.tax_rate_id,
-    }
-
-
-def _notes(invoice: Invoice) -> str:
+def _notes(invoice: Invoice, site: str) -> str:
     """The platform's reference is our number, so the client's own reference goes first into the notes."""
     credited, first = "", f"Client's reference: {invoice.reference}" if invoice.reference else ""
     if invoice.credits:
         credited = f"Credits {invoice.credits} of {invoice.credits.issue_date.day} {invoice.credits.issue_date:%B %Y}"
-    place = f"Property: {invoice.site.name}" if invoice.site else ""
+    place = f"Property: {site}" if site else ""
     return "\n".join(text for text in (credited, first, place, invoice.notes) if text)
-
-
-def _amounts(row: object, *names: str) -> dict[str, str]:
-    return {name: str(getattr(row, name)) for name in names}
 
 
 def frozen_client(frozen: Mapping[str, Any]) -> tuple[uuid.UUID, NewClient]:

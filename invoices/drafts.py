@@ -33,6 +33,7 @@ from invoices.writing import insert
 
 CURRENCY = "(SELECT currency FROM invoices_company WHERE id = 1)"
 KEYS = "ARRAY(SELECT nextval('invoices_invoice_id_seq') FROM generate_series(1, {}))"
+LOCK = "SELECT * FROM invoices_invoice WHERE id = %s FOR NO KEY UPDATE"
 GIVEN_THERE = "SELECT EXISTS (SELECT FROM invoices_remoteinvoice WHERE upper(number) = upper(%s))"
 HEAD = (
     *("id", "uuid", "kind", "origin", "number", "number_prefix", "status", "client_id", "site_id"),
@@ -289,10 +290,11 @@ def discard_all(ids: Collection[int], *, reason: str, actor: User, now: datetime
     return len(drafts)
 
 
-def locked(invoice_id: int, *related: str) -> Invoice:
-    """With these beside it, read together."""
-    rows = Invoice.objects.select_for_update(of=("self",), no_key=True)
-    return (rows.select_related(*related) if related else rows).get(pk=invoice_id)
+def locked(invoice_id: int) -> Invoice:
+    """For what a transaction does with it; nobody else changes it meanwhile."""
+    for invoice in Invoice.objects.raw(LOCK, [invoice_id]):
+        return invoice
+    raise Invoice.DoesNotExist
 
 
 def must_be(invoice: Invoice, status: str, done: str) -> None:

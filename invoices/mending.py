@@ -12,13 +12,13 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Prefetch
 
 from connectors.interface import PlatformError
 from connectors.models import Connection
 from incrementors.services import NumberRefused
 from invoices import conflicts, crediting, drafts, queueing, services, tasks
-from invoices.models import Event, Invoice, InvoiceLine, Push
+from invoices.documents import contents_of
+from invoices.models import Event, Invoice, Push
 from invoices.models.push import PushQuerySet
 from invoices.obstacles import Ground, obstacles_of_all, of_one
 from invoices.services import InvoiceDraft, Refused
@@ -54,9 +54,8 @@ def _chunks(pushes: PushQuerySet, outcome: Outcome) -> Iterator[list[tuple[int, 
 
 def _locked(pushes: PushQuerySet, ids: Sequence[tuple[int, int]]) -> list[Push]:
     """Those that are still so, each with its invoice whole; the invoices are locked first, as a click does."""
-    lines = Prefetch("lines", InvoiceLine.objects.select_related("item"))
-    rows = Invoice.objects.select_for_update(of=("self",), no_key=True).select_related("client", "site", "credits")
-    found = rows.filter(pk__in=[invoice_id for _, invoice_id in ids]).order_by("pk").prefetch_related(lines)
+    rows = Invoice.objects.select_for_update(of=("self",), no_key=True).select_related("client", "credits")
+    found = rows.filter(pk__in=[invoice_id for _, invoice_id in ids]).order_by("pk")
     invoices = {invoice.pk: invoice for invoice in found}
     locked = pushes.select_for_update(of=("self",)).filter(pk__in=[pk for pk, _ in ids]).order_by("pk")
     held = list(locked.select_related(None))
@@ -99,8 +98,10 @@ def _able(held: Sequence[Push], connection: Connection, outcome: Outcome) -> Ite
 
 def _queue(held: Sequence[Push], actor: User, now: datetime) -> None:
     outcomes, events = queueing.outcomes_of(push.pk for push in held), []
+    contents = contents_of([push.invoice_id for push in held])
     for push in held:
-        said = queueing.queue(push, outcomes=outcomes.get(push.pk, set()), actor=actor, now=now)
+        known, told = outcomes.get(push.pk, set()), contents[push.invoice_id]
+        said = queueing.queue(push, outcomes=known, actor=actor, now=now, contents=told)
         events.append(Event(invoice=push.invoice, happened_at=now, actor=actor, text=said))
     Invoice.objects.bulk_update([push.invoice for push in held], ["frozen"])
     Push.objects.bulk_update(held, queueing.OF_A_PUSH)

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 
 from connectors.interface import Fix
 from connectors.models import Connection
-from invoices import documents
+from invoices.documents import Contents, freeze
 from invoices.drafts import Refused, locked, must_be
 from invoices.models import Invoice, Push, PushAttempt
 from invoices.standing import Document
@@ -39,12 +39,18 @@ def approver(actor: User, *, second: bool | None = None) -> Callable[[Document],
     return lambda invoice: may and not (second and invoice.created_by_id == actor.pk)
 
 
-def approve(invoice: Invoice, may_approve: Callable[[Invoice], bool], actor: User, now: datetime) -> None:
-    """Draft to Approved, with what will be sent frozen. Raises Refused."""
+def approve(
+    invoice: Invoice,
+    may_approve: Callable[[Invoice], bool],
+    actor: User,
+    now: datetime,
+    contents: Contents | None = None,
+) -> None:
+    """Draft to Approved, with what will be sent frozen; `contents` as `freeze` takes them. Raises Refused."""
     must_be(invoice, Invoice.Status.DRAFT, "approved")
     if not may_approve(invoice):
         raise Refused("A second person approves here: whoever raised an invoice asks somebody else to approve it.")
-    frozen = documents.freeze(invoice)
+    frozen = freeze(invoice, contents)
     if not frozen["lines"]:
         raise Refused("An invoice without lines can't be approved.", Fix.INVOICE)
     if invoice.credits_id and (credited := locked(invoice.credits_id)).status == Invoice.Status.VOID:
@@ -59,21 +65,23 @@ def save_approved(invoices: Sequence[Invoice]) -> None:
     update(Invoice, OF_AN_APPROVAL, [[getattr(invoice, name) for name in OF_AN_APPROVAL] for invoice in invoices])
 
 
-def queue(push: Push, *, outcomes: Collection[str], actor: User, now: datetime) -> str:
+def queue(
+    push: Push, *, outcomes: Collection[str], actor: User, now: datetime, contents: Contents | None = None
+) -> str:
     """READY with a new key where the last attempt is settled, else UNKNOWN, so that we look and never send twice.
 
     What Sage refused is frozen anew: it may have been mended where it comes from, as in the client's details. What was
     parked or cancelled while it was to go again under the same key goes under that one. `outcomes` as `outcomes_of`
-    tells them.
+    tells them, `contents` as `freeze` takes them.
     """
-    said = "Queued for Sage." if push.pk is None else _put_back(push, outcomes)
+    said = "Queued for Sage." if push.pk is None else _put_back(push, outcomes, contents)
     push.cause, push.problems, push.parked_because = Push.Cause.NONE, [], ""
     push.due_at = push.requested_at = now
     push.requested_by = actor
     return said
 
 
-def _put_back(push: Push, outcomes: Collection[str]) -> str:
+def _put_back(push: Push, outcomes: Collection[str], contents: Contents | None) -> str:
     proven_absent = PushAttempt.Outcome.ABSENT in outcomes and PushAttempt.Outcome.REJECTED not in outcomes
     keeps_its_key = push.state in (Push.State.PARKED, Push.State.CANCELLED) and proven_absent
     if PushAttempt.Outcome.OPEN in outcomes:
@@ -81,7 +89,7 @@ def _put_back(push: Push, outcomes: Collection[str]) -> str:
         return "Sage is to be looked at again."
     push.state = Push.State.READY
     if not keeps_its_key:
-        push.invoice.frozen = documents.freeze(push.invoice)
+        push.invoice.frozen = freeze(push.invoice, contents)
         push.generation += 1
     return "Queued for Sage again."
 

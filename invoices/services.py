@@ -41,7 +41,7 @@ from invoices.queueing import approver
 def approve(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
     """Draft to Approved; what will be sent is frozen from here on. Where the connection says so, it is queued too."""
     with transaction.atomic():
-        invoice = locked(invoice_id, "client", "site")
+        invoice = locked(invoice_id)
         _approve(invoice, actor, now)
         connection = live_connection()
         if connection and connection.options.send_on_approval and not obstacles(invoice, connection):

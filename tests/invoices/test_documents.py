@@ -13,7 +13,7 @@ from connectors.links import key_for
 from connectors.options import Options
 from invoices import documents
 from invoices.documents import Codes, compose, from_json, to_json
-from invoices.models import Client, Invoice, Property, TaxRate
+from invoices.models import Client, Invoice, Item, Property, TaxRate
 from tests.conftest import line
 
 CODES = Codes(
@@ -57,6 +57,36 @@ def test_an_amount_is_frozen_as_text_and_never_as_a_number(invoice: Invoice) -> 
         *(frozen["lines"][0][name] for name in ("quantity", "net")),
     ]
     assert amounts == ["170.00", "34.00", "204.00", "2.00", "170.00"]
+
+
+@pytest.mark.django_db
+def test_the_lines_are_frozen_in_their_order_each_with_its_item_and_its_own_nominal_code_first(
+    new_invoice: Callable[..., Invoice], item: Item
+) -> None:
+    Item.objects.update(nominal_code="4000", description='"Labour" \\ per hour\n£ 🏠')
+    lines = [line("third", item=item, nominal_code="4010"), line("first", item=item), line("second")]
+    frozen = documents.freeze(new_invoice(*lines))
+    assert [one["description"] for one in frozen["lines"]] == ["third", "first", "second"]
+    assert [one["nominal_code"] for one in frozen["lines"]] == ["4010", "4000", ""]
+    assert [one["item"] is None for one in frozen["lines"]] == [False, False, True]
+    assert frozen["lines"][0]["item"] == {
+        "uuid": str(item.uuid),
+        "code": "LABOUR",
+        "description": '"Labour" \\ per hour\n£ 🏠',
+        "sort": "SERVICE",
+        "unit_price": "48.00",
+        "tax_code": "STANDARD",
+    }
+
+
+@pytest.mark.django_db
+def test_what_is_read_of_many_is_what_is_read_of_each(new_invoice: Callable[..., Invoice]) -> None:
+    placed, empty = new_invoice(site=Property.objects.create(name="Ivy Court")), new_invoice()
+    empty.lines.all().delete()
+    told = documents.contents_of([placed.pk, empty.pk])
+    assert {**documents.contents_of([placed.pk]), **documents.contents_of([empty.pk])} == told
+    assert (told[placed.pk].site, told[empty.pk].site, told[empty.pk].lines) == ("Ivy Court", "", [])
+    assert documents.freeze(placed, told[placed.pk]) == documents.freeze(placed)
 
 
 @pytest.mark.django_db

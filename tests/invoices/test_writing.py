@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 
-from invoices import drafts, writing
+from invoices import drafts, services, writing
 from invoices.models import Client, Event, Invoice
-from tests.conftest import draft_for
+from tests.conftest import draft_for, line
 
 pytestmark = pytest.mark.django_db
 NASTY = "{\"a\", 'b'} \\ 100 % \n é NULL"
@@ -41,11 +41,15 @@ def test_documents_are_updated_as_json_or_null(approved: Invoice) -> None:
     assert Invoice.objects.filter(frozen__isnull=True, reference="PO-1").count() == 1
 
 
-def test_an_invoice_is_created_in_six_statements_however_many_lines(
-    client_of_ours: Client, staff: User, now: datetime
+@pytest.mark.parametrize("count", [1, 7])
+def test_an_invoice_is_created_and_approved_in_six_statements_each_however_many_lines(
+    client_of_ours: Client, staff: User, now: datetime, count: int
 ) -> None:
-    draft = draft_for(client_of_ours)
-    drafts.create_invoice(draft=draft, actor=staff, now=now)
+    draft = draft_for(client_of_ours, *[line()] * count)
+    services.approve(invoice_id=services.create_invoice(draft=draft, actor=staff, now=now).pk, actor=staff, now=now)
     with CaptureQueriesContext(connection) as seen:
-        drafts.create_invoice(draft=draft, actor=staff, now=now)
+        invoice = services.create_invoice(draft=draft, actor=staff, now=now)
+    assert len([query for query in seen if "SAVEPOINT" not in query["sql"]]) == 6
+    with CaptureQueriesContext(connection) as seen:
+        services.approve(invoice_id=invoice.pk, actor=staff, now=now)
     assert len([query for query in seen if "SAVEPOINT" not in query["sql"]]) == 6
