@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -35,7 +36,9 @@ NUMBERS = """
 USE = """
     UPDATE incrementors_number SET outcome = 'GIVEN', reason = '' WHERE id IN (
         SELECT min(id) FROM incrementors_number WHERE holder = ANY(%s) AND outcome = 'DISCARDED' GROUP BY holder)
-    RETURNING *"""
+    RETURNING holder, text, prefix"""
+GIVEN = "SELECT upper(text) FROM incrementors_number WHERE upper(text) = ANY(%s) AND outcome <> 'SKIPPED'"
+ALREADY = "The text was already taken."
 FIGURES = re.compile("[0-9]{5,}")
 FARTHEST = 100_000  # numbers that a group can have given since a backup
 AT_ONCE = 250  # numbers kept in one transaction: whoever takes one beside waits no longer than for these
@@ -47,6 +50,14 @@ class NumberRefused(Exception):
     def __init__(self, message: str, *, safe: int | None = None) -> None:
         super().__init__(message)
         self.safe = safe
+
+
+class Given(NamedTuple):
+    """A number, and who holds it from here on."""
+
+    holder: UUID
+    text: str
+    prefix: str
 
 
 def take_number(
@@ -63,14 +74,15 @@ def take_number(
         if number and not known_elsewhere(number.text):
             return number
         skipped = number or _counted_last(key, now)
-        skipped.holder, skipped.outcome, skipped.reason = None, Number.Outcome.SKIPPED, "The text was already taken."
+        skipped.holder, skipped.outcome, skipped.reason = None, Number.Outcome.SKIPPED, ALREADY
         skipped.save()
 
 
 def _counted_last(key: str, now: datetime) -> Number:
     """What was just counted, and is either given already or too long, which is refused."""
     group = Group.objects.get(pk=key)
-    return _number(group, group.next_value - 1, now)
+    value, affixes = group.next_value - 1, {"prefix": group.prefix, "suffix": group.suffix}
+    return Number(group=group, value=value, text=_text(group.pattern, value), given_at=now, **affixes)
 
 
 def take_numbers(
@@ -80,34 +92,35 @@ def take_numbers(
     now: datetime,
     known_elsewhere: Callable[[Sequence[str]], set[str]],
     kept: str = "",
-) -> list[Number]:
+) -> list[Given]:
     """Gives each holder a number, in order, as `take_number` would, but all in a few queries; call it last.
 
     `known_elsewhere` tells which of some texts, in upper case, a platform has given; `kept` is for `keep_numbers`.
     Raises NumberRefused.
     """
-    given: list[Number] = []
+    outcome = Number.Outcome.DISCARDED if kept else Number.Outcome.GIVEN
+    given: list[Given] = []
     while len(given) < len(holders):
-        counted = _count(key, len(holders) - len(given), now)
-        texts = [number.text.upper() for number in counted]
-        taken = _given_among(texts) | known_elsewhere(texts)
-        for number in counted:
-            if number.text.upper() in taken:
-                number.outcome, number.reason = Number.Outcome.SKIPPED, "The text was already taken."
+        group, values = _count(key, len(holders) - len(given))
+        texts = [_text(group.pattern, value) for value in values]
+        upper = [text.upper() for text in texts]
+        taken = _given_among(upper) | known_elsewhere(upper)
+        rows: list[tuple[object, ...]] = []
+        for value, text, known_as in zip(values, texts, upper, strict=True):
+            if known_as in taken:
+                rows.append((value, text, None, Number.Outcome.SKIPPED, ALREADY))
             else:
-                number.holder = holders[len(given)]
-                if kept:
-                    number.outcome, number.reason = Number.Outcome.DISCARDED, kept
-                given.append(number)
-        _write(key, counted, now)
+                rows.append((value, text, holders[len(given)], outcome, kept))
+                given.append(Given(holders[len(given)], text, group.prefix))
+        _write(group, rows, now)
     return given
 
 
-def _write(key: str, numbers: Sequence[Number], now: datetime) -> None:
+def _write(group: Group, rows: Iterable[tuple[object, ...]], now: datetime) -> None:
     """Numbers of one count, in one statement."""
-    columns = [[getattr(one, name) for one in numbers] for name in ("value", "text", "holder", "outcome", "reason")]
+    columns = map(list, zip(*rows, strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(NUMBERS, [key, numbers[0].prefix, numbers[0].suffix, now, *columns])
+        cursor.execute(NUMBERS, [group.pk, group.prefix, group.suffix, now, *columns])
 
 
 def keep_numbers(
@@ -132,21 +145,24 @@ def keep_numbers(
             take_numbers(key=key, holders=few, now=now, known_elsewhere=known_elsewhere, kept=reason)
 
 
-def use_kept(*, holders: Sequence[UUID]) -> list[Number]:
+def use_kept(*, holders: Sequence[UUID]) -> list[Given]:
     """The numbers kept for these, in their order and in use from here on: in the transaction that makes the holders."""
-    numbers = {number.holder: number for number in Number.objects.raw(USE, [list(holders)])}
+    with connection.cursor() as cursor:
+        cursor.execute(USE, [list(holders)])
+        numbers = {given.holder: given for given in map(Given._make, cursor.fetchall())}
     return [numbers[holder] for holder in holders]
 
 
-def _count(key: str, count: int, now: datetime) -> list[Number]:
-    """Moves the counter on, under its row lock, which holds until the transaction ends."""
+def _count(key: str, count: int) -> tuple[Group, range]:
+    """Moves the counter on, under its row lock, which holds until the transaction ends; and what was counted."""
     group = Group.objects.raw(COUNT, [count, key])[0]
-    return [_number(group, value, now) for value in range(group.next_value - count, group.next_value)]
+    return group, range(group.next_value - count, group.next_value)
 
 
 def _given_among(texts: Sequence[str]) -> set[str]:
-    found = Number.objects.alias(upper=Upper("text")).filter(upper__in=texts).exclude(outcome=Number.Outcome.SKIPPED)
-    return {text.upper() for text in found.values_list("text", flat=True)}
+    with connection.cursor() as cursor:
+        cursor.execute(GIVEN, [list(texts)])
+        return {text for (text,) in cursor.fetchall()}
 
 
 def hold_numbers(*keys: str) -> None:
@@ -154,14 +170,14 @@ def hold_numbers(*keys: str) -> None:
     len(Group.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
 
 
-def _number(group: Group, value: int, now: datetime) -> Number:
-    text = group.pattern.text(value)
+def _text(pattern: Pattern, value: int) -> str:
+    text = pattern.text(value)
     if len(text) > MAX_LENGTH:
         raise NumberRefused(
             f"The next number, {text}, is longer than {MAX_LENGTH} characters. An admin can shorten "
             "its prefix or suffix under Settings > Incrementor Groups."
         )
-    return Number(group=group, value=value, text=text, prefix=group.prefix, suffix=group.suffix, given_at=now)
+    return text
 
 
 def _is_given(text: str) -> bool:

@@ -15,8 +15,8 @@ from django.db.models.functions import Upper
 
 from connectors.interface import BookedInvoice, RemoteStatus
 from connectors.models import Connection, RemoteLink
-from incrementors.models import Group, Number
-from incrementors.services import OWN_GROUPS, hold_numbers, take_numbers
+from incrementors.models import Group
+from incrementors.services import OWN_GROUPS, Given, hold_numbers, take_numbers
 from invoices.drafts import platform_numbers
 from invoices.models import Client, Event, Invoice, InvoiceLine
 from invoices.models import RemoteInvoice as Row
@@ -75,7 +75,7 @@ def write_lines(pairs: Iterable[tuple[int, BookedInvoice]]) -> None:
 
 
 def _invoice(
-    pk: int, booked: BookedInvoice, number: Number, clients: dict[str, int], kind: str, at: str
+    pk: int, booked: BookedInvoice, number: Given, clients: dict[str, int], kind: str, at: str
 ) -> Sequence[object]:
     theirs, sign = booked.invoice, -1 if kind == Invoice.Kind.CREDIT_NOTE else 1
     status, net, tax = STATUS[theirs.status], booked.net * sign, booked.tax * sign

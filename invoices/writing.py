@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import connection
 from django.db.models import JSONField, Model
 
 CHUNK = 1000  # rows of one statement
+SPECIAL = re.compile(r"[\\\t\n\r]")
 ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -32,7 +34,9 @@ def _copied(value: object) -> str:
     """As COPY takes it: a backslash begins what means something else, and \\N is NULL."""
     if value is None:
         return "\\N"
-    return value.translate(ESCAPED) if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return str(value)
+    return value.translate(ESCAPED) if SPECIAL.search(value) else value
 
 
 def update(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
