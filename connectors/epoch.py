@@ -31,8 +31,8 @@ def identity() -> str:
 
 
 COPIED = f"EXISTS (SELECT FROM connectors_livedatabase WHERE identity <> {IDENTITY})"
-BEHIND = "EXISTS (SELECT FROM connectors_livedatabase WHERE confirmed_at IS NOT NULL AND caught_up_at IS NULL)"
-HOLDS = f"({COPIED} OR {BEHIND})"
+BEHIND = "confirmed_at IS NOT NULL AND caught_up_at IS NULL"
+HOLDS = f"EXISTS (SELECT FROM connectors_livedatabase WHERE identity <> {IDENTITY} OR {BEHIND})"
 BROKEN = "EXISTS (SELECT FROM connectors_connection WHERE state = 'RECONNECT')"
 
 

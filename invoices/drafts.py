@@ -30,8 +30,13 @@ from invoices.models import (
 from invoices.totals import Sums, invoice_sums, line_sums
 from invoices.writing import insert
 
-CURRENCY = "(SELECT currency FROM invoices_company WHERE id = 1)"
-KEYS = "ARRAY(SELECT nextval('invoices_invoice_id_seq') FROM generate_series(1, {}))"
+BEGIN = f"""
+    WITH noted AS (
+        INSERT INTO invoices_event (invoice_id, happened_at, actor_id, text)
+        SELECT nextval('invoices_invoice_id_seq'), %s, %s, text FROM unnest(%s::text[]) AS text RETURNING invoice_id
+    )
+    SELECT {epoch.HOLDS}, (SELECT currency FROM invoices_company WHERE id = 1),
+        ARRAY(SELECT invoice_id FROM noted ORDER BY invoice_id)"""  # noqa: S608  # our own constant
 LOCK = "SELECT * FROM invoices_invoice WHERE id = %s FOR NO KEY UPDATE"
 GIVEN_THERE = "SELECT upper(number) FROM invoices_remoteinvoice WHERE upper(number) = ANY(%s)"
 HEAD = (
@@ -91,9 +96,8 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: 
     would cost as much. The `scratch` that it was typed into goes. Raises NumberRefused when the group can't count on.
     """
     with transaction.atomic():
-        (invoice,) = _begun(1, actor, now)
+        (invoice,) = _begun(["Created."], actor, now)
         insert(InvoiceLine, LINE, _put(invoice, draft))
-        note(invoice, "Created.", actor, now)
         if scratch:
             scratches.forget(actor, invoice=None, key=scratch)
         _take_number(invoice, now)
@@ -101,9 +105,14 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: 
     return invoice
 
 
-def _begun(count: int, actor: User, now: datetime) -> list[Invoice]:
-    """Invoices to be written last, under keys taken for them: Postgres looks whether they are there as it commits."""
-    held, _, keys, currency = epoch.troubles(KEYS.format(count), CURRENCY)
+def _begun(notes: Sequence[str], actor: User, now: datetime) -> list[Invoice]:
+    """Invoices to be written last, under keys taken for them, of which a note each is in the history already.
+
+    Postgres looks whether they are there as it commits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(BEGIN, [now, actor.pk, [text[:300] for text in notes]])
+        held, currency, keys = cursor.fetchone()
     _must_be_live(held=held)
     currency = currency or Company.ours().currency
     blank = Invoice(created_by=actor, created_at=now, currency=currency)
@@ -150,12 +159,11 @@ def create_invoices(
     `kept` are the ids of the invoices where their numbers were kept by `keep_numbers`: then nobody waits for this one.
     Call it inside a transaction, and last in it. Raises NumberRefused.
     """
-    invoices = _begun(len(drafts), actor, now)
+    invoices = _begun(notes, actor, now)
     for invoice, holder in zip(invoices, kept, strict=False):
         invoice.uuid = holder
     lines = [line for invoice, draft in zip(invoices, drafts, strict=True) for line in _put(invoice, draft)]
     insert(InvoiceLine, LINE, lines)
-    insert(Event, EVENT, [(one.pk, now, actor.pk, text[:300]) for one, text in zip(invoices, notes, strict=True)])
     holders = [invoice.uuid for invoice in invoices]
     if kept:
         given = use_kept(holders=holders)
