@@ -30,7 +30,7 @@ from invoices.models import (
 from invoices.totals import Sums, invoice_sums, line_sums
 from invoices.writing import insert
 
-BEGIN = f"""
+BEGUN = f"""
     WITH noted AS (
         INSERT INTO invoices_event (invoice_id, happened_at, actor_id, text)
         SELECT nextval('invoices_invoice_id_seq'), %s, %s, text FROM unnest(%s::text[]) AS text RETURNING invoice_id
@@ -111,7 +111,7 @@ def _begun(notes: Sequence[str], actor: User, now: datetime) -> list[Invoice]:
     Postgres looks whether they are there as it commits.
     """
     with connection.cursor() as cursor:
-        cursor.execute(BEGIN, [now, actor.pk, [text[:300] for text in notes]])
+        cursor.execute(BEGUN, [now, actor.pk, [text[:300] for text in notes]])
         held, currency, keys = cursor.fetchone()
     _must_be_live(held=held)
     currency = currency or Company.ours().currency

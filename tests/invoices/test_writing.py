@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 
+from connectors.models import LiveDatabase
+from incrementors.services import NumberRefused
 from invoices import drafts, services, writing
 from invoices.models import Client, Event, Invoice
 from tests.conftest import draft_for, line
@@ -53,3 +55,22 @@ def test_an_invoice_is_created_and_approved_in_five_statements_and_six_however_m
     with CaptureQueriesContext(connection) as seen:
         services.approve(invoice_id=invoice.pk, actor=staff, now=now)
     assert len([query for query in seen if "SAVEPOINT" not in query["sql"]]) == 6
+
+
+def test_each_of_many_begins_with_its_own_note_and_has_its_own_id_and_number(
+    client_of_ours: Client, staff: User, now: datetime
+) -> None:
+    notes = [f"Created from {n}, {NASTY}" for n in range(30)]
+    made = drafts.create_invoices(drafts=[draft_for(client_of_ours)] * 30, notes=notes, actor=staff, now=now)
+    told = Event.objects.order_by("pk").values_list("invoice_id", "text", "actor_id", "happened_at")
+    assert list(told) == [(one.pk, text, staff.pk, now) for one, text in zip(made, notes, strict=True)]
+    kept = Invoice.objects.order_by("pk").values_list("pk", "uuid", "number", "created_by_id")
+    assert list(kept) == [(one.pk, one.uuid, f"INV-{n:05}", staff.pk) for n, one in enumerate(made, start=1)]
+    assert len({one.uuid for one in made}) == 30
+
+
+def test_in_a_restored_copy_nothing_of_an_invoice_is_begun(client_of_ours: Client, staff: User, now: datetime) -> None:
+    LiveDatabase.objects.update(identity="another cluster")
+    with pytest.raises(NumberRefused, match="restored from a backup"):
+        drafts.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
+    assert not Event.objects.exists() and not Invoice.objects.exists()
