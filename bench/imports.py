@@ -64,20 +64,22 @@ def _take(connection: Connection, pages: list[Page]) -> None:
 
 
 def _booked(n: int) -> BookedInvoice:
+    """Each line has a text and amounts of its own, as what is the same again could be looked up."""
     client = n % CLIENTS
     lines = tuple(
         BookedLine(
             description=f"Visit {place} of {n}",
-            quantity=Decimal(2),
-            unit_price=Decimal("50.00"),
-            discount=Decimal(0),
-            net=Decimal("100.00"),
-            tax=Decimal("20.00"),
+            quantity=Decimal(f"{n}.1{place}"),
+            unit_price=Decimal(f"{n}.2{place}"),
+            discount=Decimal(f"{n}.3{place}"),
+            net=Decimal(f"{n}.4{place}"),
+            tax=Decimal(f"{n}.5{place}"),
             account="4000 Sales",
             account_id="4000",
         )
         for place in range(1, LINES + 1)
     )
+    net, tax = sum(line.net for line in lines), sum(line.tax for line in lines)
     return BookedInvoice(
         invoice=RemoteInvoice(
             id=f"bench-{n}",
@@ -86,14 +88,14 @@ def _booked(n: int) -> BookedInvoice:
             client_id=f"customer-{client}",
             client_name=f"Customer {client} of the books",
             issue_date=TODAY,
-            total=Decimal("600.00"),
+            total=Decimal(net + tax),
             status=RemoteStatus.OPEN,
-            outstanding=Decimal("600.00"),
+            outstanding=Decimal(net + tax),
         ),
         due_date=TODAY + timedelta(days=30),
         currency="GBP",
-        net=Decimal("500.00"),
-        tax=Decimal("100.00"),
+        net=Decimal(net),
+        tax=Decimal(tax),
         lines=lines,
         changed_at=datetime(2026, 11, 20, tzinfo=UTC) + timedelta(seconds=n),
     )
@@ -104,8 +106,12 @@ def _copy(on: Any, count: int) -> None:
     on.execute("SELECT coalesce(max(id), 0) FROM bench_invoice")
     first = on.fetchone()[0] + 1
     ids = range(first, first + count)
-    invoices = "".join(f"{pk}\tC-{pk}\t{1 + pk % 100}\t{TODAY}\t{TODAY}\t500\t100\tSENT\n" for pk in ids)
-    lines = "".join(f"{pk}\t{n}\tVisit {n} of {pk}\t2\t50\t100\t20\n" for pk in ids for n in range(1, LINES + 1))
+    invoices = "".join(f"{pk}\tC-{pk}\t{1 + pk % 100}\t{TODAY}\t{TODAY}\t{pk}.10\t{pk}.20\tSENT\n" for pk in ids)
+    lines = "".join(
+        f"{pk}\t{n}\tVisit {n} of {pk}\t{pk}.1{n}\t{pk}.2{n}\t{pk}.4{n}\t{pk}.5{n}\n"
+        for pk in ids
+        for n in range(1, LINES + 1)
+    )
     on.copy_expert(
         "COPY bench_invoice (id, number, client_id, issue_date, due_date, net, tax, status) FROM STDIN",
         io.StringIO(invoices),
