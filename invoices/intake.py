@@ -20,7 +20,7 @@ from incrementors.services import OWN_GROUPS, hold_numbers
 from invoices.models import Event, Invoice, Push, PushAttempt, Voiding
 from invoices.models import RemoteInvoice as Row
 from invoices.strangers import STATUS, bring_in, shown_once, write_lines
-from invoices.unchanged import LINE, as_kept, what_differs
+from invoices.unchanged import what_differs
 
 INVOICE = Invoice.Kind.INVOICE
 HAPPENED = {
@@ -69,6 +69,7 @@ class Kept:
 
 
 MIRRORED = ("issue_date", "due_date", "reference", "currency", "net", "tax", "total")
+LINE = ("description", "quantity", "discount", "net", "tax", "nominal_code")
 ROW_FIELDS = [
     *("remote_id", "number", "url", "total", "checked_at", "is_draft", "is_shown", "status", "recoded", "gone_at"),
 ]
@@ -172,6 +173,13 @@ def _recoded(sent: Sequence[str], lines: Sequence[BookedLine]) -> list[list[obje
     """The lines that a person there put on another account; that is theirs to do, so it is shown and no more."""
     pairs = zip(sent, lines, strict=False)
     return [[place, line.account] for place, (ours, line) in enumerate(pairs, start=1) if line.account_id != ours]
+
+
+def as_kept(lines: Iterable[BookedLine]) -> list[tuple[object, ...]]:
+    """What of lines tells whether they have changed, as LINE names it."""
+    return [
+        (line.description[:1000], line.quantity, line.discount, line.net, line.tax, line.account[:80]) for line in lines
+    ]
 
 
 def _mirror(invoice: Invoice, booked: BookedInvoice) -> None:

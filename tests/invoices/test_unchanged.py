@@ -7,15 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from connectors.interface import BookedInvoice, RemoteInvoice, RemoteStatus
+from connectors.interface import BookedInvoice, BookedLine, RemoteInvoice, RemoteStatus
 from connectors.models import Connection
 from invoices import intake
 from invoices.models import Event, Invoice, InvoiceLine
 from invoices.models import RemoteInvoice as Row
+from invoices.strangers import write_lines
 from invoices.unchanged import what_differs
 from tests.invoices.test_pull import booked
-from tests.invoices.test_strangers import line, set_to_import
+from tests.invoices.test_strangers import AWKWARD, line, set_to_import
 
 pytestmark = pytest.mark.django_db
 TWO = (line(unit_price=Decimal("10.00"), net=Decimal("99.50")), line(description="Another", net=Decimal("0.5")))
@@ -44,6 +47,20 @@ def test_the_same_again_is_told_by_two_questions_and_costs_no_more(
     with django_assert_num_queries(3):  # the third is for pushes that may be on their way
         assert intake.take(here, page, now=now + timedelta(days=1)).updated == 0
     assert set(Row.objects.values_list("checked_at", flat=True)) == {now}
+
+
+def test_a_page_with_nothing_on_it_has_nothing_new(here: Connection) -> None:
+    assert what_differs(here, [], "INVOICE") == ([], set())
+
+
+@pytest.mark.parametrize("outstanding", [Decimal("0.5"), None])
+def test_a_credit_note_again_is_the_same_though_its_amounts_are_kept_below_nothing(
+    wired: Connection, now: datetime, outstanding: Decimal | None
+) -> None:
+    page = [with_theirs(outstanding=outstanding)(booked(1, lines=TWO))]
+    intake.take(set_to_import(wired), page, now=now, kind="CREDIT_NOTE")
+    assert what_differs(wired, page, "CREDIT_NOTE") == ([], {"k1"})
+    assert what_differs(wired, page, "INVOICE") == (page, {"k1"})
 
 
 def with_line(**changes: Any) -> Callable[[BookedInvoice], BookedInvoice]:
@@ -122,6 +139,64 @@ def test_what_stands_otherwise_here_goes_the_general_way_though_the_books_say_th
     state()
     same = booked(1, lines=TWO)
     assert what_differs(here, [same], "INVOICE")[0] == [same]
+
+
+AMOUNTS = st.sampled_from([Decimal(text) for text in ("0", "0.00", "-0.0", "2", "2.00", "1E+2", "100.5", "-0.05")])
+TEXTS = st.sampled_from(["1", "1 1", "0.00 0 0  ", "x" * 1000, *AWKWARD]) | st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), max_size=5
+)
+LINES = st.lists(
+    st.builds(line, description=TEXTS, account=TEXTS, quantity=AMOUNTS, discount=AMOUNTS, net=AMOUNTS, tax=AMOUNTS),
+    max_size=3,
+)
+PLACES = ["quantity", "discount", "net", "tax"]
+
+
+def with_amounts(lines: list[BookedLine], spelled: Callable[[Decimal], Decimal]) -> list[BookedLine]:
+    return [replace(each, **{name: spelled(getattr(each, name)) for name in PLACES}) for each in lines]
+
+
+TOLD = st.one_of(
+    st.tuples(LINES, LINES),
+    LINES.map(lambda lines: (lines, with_amounts(lines, Decimal.normalize))),
+    LINES.map(lambda lines: (lines, with_amounts(lines, lambda amount: amount.quantize(Decimal("0.00"))))),
+    LINES.map(lambda lines: (lines, with_amounts(lines, lambda amount: amount + Decimal("0.001")))),
+    LINES.map(lambda lines: (lines, lines[::-1])),
+    LINES.map(lambda lines: (lines, lines[1:])),
+    LINES.map(lambda lines: (lines, [replace(each, description=each.description + each.account) for each in lines])),
+    LINES.map(lambda lines: (lines, [replace(each, description=each.account, account="") for each in lines])),
+)
+
+
+def test_whatever_the_lines_they_are_the_same_where_a_plain_comparison_says_so(here: Connection, now: datetime) -> None:
+    invoice = Invoice.objects.get()
+
+    @settings(max_examples=300, deadline=None)
+    @given(TOLD)
+    def tell(pair: tuple[list[BookedLine], list[BookedLine]]) -> None:
+        kept, told = pair
+        invoice.lines.all().delete()
+        write_lines([(invoice.pk, booked(1, lines=tuple(kept)))])
+        plain = intake.as_kept(told) == [*invoice.lines.values_list(*intake.LINE)]
+        same = booked(1, lines=tuple(told))
+        assert (what_differs(here, [same], "INVOICE")[0] == []) == plain
+
+    tell()
+
+
+@pytest.mark.parametrize("amount", ["3.000", "3.0000000000000000000000000000000", "3E0"])
+def test_an_amount_told_with_more_places_than_are_kept_changes_nothing(
+    here: Connection, now: datetime, amount: str
+) -> None:
+    before = list(InvoiceLine.objects.values())
+    again = with_line(quantity=Decimal(amount))(booked(1, lines=TWO))
+    assert intake.take(here, [again], now=now).updated == 0
+    assert list(InvoiceLine.objects.values()) == before
+
+
+def test_an_amount_that_differs_by_less_than_is_kept_is_not_taken_for_the_same(here: Connection) -> None:
+    close = with_line(quantity=Decimal("3.0000000000000000000000000000000000000001"))(booked(1, lines=TWO))
+    assert what_differs(here, [close], "INVOICE")[0] == [close]
 
 
 def test_one_of_ours_always_goes_the_general_way(here: Connection, approved: Invoice) -> None:
