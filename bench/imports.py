@@ -42,6 +42,7 @@ def run(count: int) -> Iterator[Figure]:
             if part:  # the first brings the clients, and what Python keeps
                 new.append(Fraction(copied, took[0]))
                 same.append(Fraction(copied, took[1]))
+            del pages  # ours, which would else be there together with those of the next round
             grown.append(_resident())
             brought = RemoteRow.objects.filter(remote_id__startswith="bench-").count()
             if brought != (part + 1) * MANY:
