@@ -25,7 +25,7 @@ from invoices.listing import Listed
 from invoices.models import BulkMember, Invoice
 from invoices.obstacles import obstacles_of_all
 from invoices.push_views import person
-from invoices.tiles import currencies, tiles
+from invoices.tiles import counted, currencies, tiles
 
 NAMED = 20
 
@@ -40,10 +40,11 @@ class Heading:
 
 @require_safe
 def invoice_list(request: HttpRequest) -> HttpResponse:
-    head, today, asked = head_for(person(request)), timezone.localdate(), asked_of(request.GET)
+    today, asked = timezone.localdate(), asked_of(request.GET)
+    head = head_for(person(request), today=today)
     keys = {side: request.GET.get(side, "")[:100] for side in ("after", "before")}
     page = listing.page(asked, head.connection, today=today, **keys)
-    all_tiles = tiles(asked, head.connection, today=today)
+    all_tiles = tiles(asked, head.connection, head.tallies)
     known = currencies(all_tiles)
     context = {
         **_table(page.invoices, head),
@@ -97,8 +98,8 @@ def invoice_moving(request: HttpRequest) -> HttpResponse:
     changed = [row for row in table["rows"] if seen.get(str(row.invoice.pk)) != row.seen]
     if not changed:
         return HttpResponse(status=204)
-    asked = asked_of(request.GET)
-    shown = {"tiles": tiles(asked, head.connection, today=timezone.localdate()), "asked": asked}
+    asked, tallies = asked_of(request.GET), counted(head.connection, today=timezone.localdate())
+    shown = {"tiles": tiles(asked, head.connection, tallies), "asked": asked}
     return render(request, "invoices/_moved.html", {**table, **shown, "rows": changed, "fragment": True})
 
 
@@ -114,7 +115,7 @@ def invoice_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _matching(request: HttpRequest) -> QuerySet[Invoice]:
-    return listing.matching(asked_of(request.GET), live_connection(), today=timezone.localdate())[0]
+    return listing.matching(asked_of(request.GET), live_connection(), today=timezone.localdate())
 
 
 def _ids(texts: list[str]) -> list[int]:

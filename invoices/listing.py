@@ -8,25 +8,34 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import BooleanField, Prefetch, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from connectors.models import Connection
+from invoices import finding
 from invoices.filtering import NEWEST, STATES, Asked, filtered
-from invoices.finding import Found, find
+from invoices.finding import Question
 from invoices.models import Invoice, Push
 
 PAGE_SIZE = 50
 FIELDS = {"date": "issue_date", "due": "due_date", "number": "number", "total": "total"}
 Key = tuple[object, int]
-TOLD = (  # what the list shows of an invoice itself
+TOLD = (  # what the list shows of an invoice itself, and whose it is
     *("pk", "number", "kind", "origin", "status", "issue_date", "due_date", "reference", "currency"),
-    *("total", "outstanding", "created_by_id", "client__name", "site__name"),
+    *("total", "outstanding", "created_by_id", "client_id", "site_id"),
 )
 ROWS = """
-SELECT page.*, push.connection_id, push.state, push.cause, push.parked_because, push.lease_until, push.due_at,
-    push.sent_at, held.connection_id, held.number, held.is_draft, held.is_shown, push.remote_id = held.id,
+WITH matched (id) AS MATERIALIZED ({matched})
+SELECT counted.n, page.id, page.number, page.kind, page.origin, page.status, page.issue_date, page.due_date,
+    page.reference, page.currency, page.total, page.outstanding, page.created_by_id, client.name, site.name,
+    push.connection_id, push.state, push.cause, push.parked_because, push.lease_until, push.due_at, push.sent_at,
+    held.connection_id, held.number, held.is_draft, held.is_shown, push.remote_id = held.id,
     sent.connection_id, sent.number, sent.is_draft, sent.is_shown
-FROM ({page}) AS page (id, number, kind, origin, status, issue_date, due_date, reference, currency, total)
+FROM (SELECT count(*) FROM matched) AS counted (n)
+LEFT JOIN ({page}) AS page (id, number, kind, origin, status, issue_date, due_date, reference, currency, total,
+    outstanding, created_by_id, client_id, site_id) ON TRUE
+LEFT JOIN invoices_client AS client ON client.id = page.client_id
+LEFT JOIN invoices_property AS site ON site.id = page.site_id
 LEFT JOIN LATERAL (
     SELECT * FROM invoices_push WHERE invoice_id = page.id
     ORDER BY (connection_id = %s) IS TRUE DESC, requested_at DESC, id DESC LIMIT 1
@@ -38,7 +47,10 @@ LEFT JOIN LATERAL (
 LEFT JOIN invoices_remoteinvoice AS sent ON sent.id = nullif(push.remote_id, held.id)
 ORDER BY {order}"""
 """A page with the push of each that pages show, what books hold of it, and what was sent with the push, if that is
-another one: of the live connection, which is given three times, before others, else the latest."""
+another one: of the live connection, which is given three times, before others, else the latest. How many a search
+matched stands before each, and alone where the page has none."""
+THOSE = "invoices_invoice.id = ANY (ARRAY(SELECT id FROM matched ORDER BY id DESC LIMIT %s))"
+"""Those matched, looked up by their keys in the middle of `ROWS`."""
 
 
 class There(NamedTuple):
@@ -117,14 +129,17 @@ class Page:
 
 def page(asked: Asked, connection: Connection | None, *, today: date, after: str = "", before: str = "") -> Page:
     """The invoices after or before a key such as 2026-11-21.417, in the order asked for; bad keys are ignored."""
-    found, match = matching(asked, connection, today=today)
+    found, matched = _passing(asked, connection, today=today), finding.NOTHING
+    if is_search := bool(asked.q.strip()):
+        matched = finding.matches(found, asked.q)
+        found = Invoice.objects.filter(RawSQL(THOSE, [finding.LIMIT], BooleanField()))  # noqa: S611  # a constant
     back = _key(asked.sort, before)
     if key := back or _key(asked.sort, after):
         found = found.filter(_beyond(asked.sort, key, forwards=back is None))
     order = _order(asked.sort)
     if back:
         order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
-    rows = _read(found, order, connection)
+    count, rows = _read(found, order, connection, matched)
     further, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if back:
         rows.reverse()
@@ -133,41 +148,49 @@ def page(asked: Asked, connection: Connection | None, *, today: date, after: str
         invoices=rows,
         before=asked.address(before=_text(asked.sort, rows[0])) if rows and has_before else "",
         after=asked.address(after=_text(asked.sort, rows[-1])) if rows and has_after else "",
-        found=len(match.ids) if match else None,
-        more=bool(match and match.more),
+        found=min(count, finding.LIMIT) if is_search else None,
+        more=count > finding.LIMIT,
     )
 
 
-def matching(asked: Asked, connection: Connection | None, *, today: date) -> tuple[QuerySet[Invoice], Found | None]:
-    """What passes the filters and the search, and what the search itself found, where something is searched for."""
+def matching(asked: Asked, connection: Connection | None, *, today: date) -> QuerySet[Invoice]:
+    """What passes the filters and the search."""
+    found = _passing(asked, connection, today=today)
+    return found.filter(pk__in=finding.find(found, asked.q)) if asked.q.strip() else found
+
+
+def _passing(asked: Asked, connection: Connection | None, *, today: date) -> QuerySet[Invoice]:
     found = filtered(asked, connection, today=today)
     if asked.sort.endswith("number"):
         found = found.filter(number__isnull=False)  # only one that is being created this moment has none yet
-    if not asked.q.strip():
-        return found, None
-    match = find(found, asked.q)
-    return found.filter(pk__in=match.ids), match
+    return found
 
 
 def these(ids: list[int], connection: Connection | None) -> list[Listed]:
     """A page's worth of them, the newest first."""
-    return _read(Invoice.objects.filter(pk__in=ids), _order(NEWEST), connection)
+    return _read(Invoice.objects.filter(pk__in=ids), _order(NEWEST), connection)[1]
 
 
-def _read(found: QuerySet[Invoice], order: list[str], connection: Connection | None) -> list[Listed]:
-    """The first of them, and one more than a page has: which they are as Django asks it, the rest by `ROWS`."""
+def _read(
+    found: QuerySet[Invoice], order: list[str], connection: Connection | None, matched: Question = finding.NOTHING
+) -> tuple[int, list[Listed]]:
+    """How many were matched, and the first of those found, one more than a page has: which as Django asks it, the rest
+    by `ROWS`."""
     try:
         page, given = found.order_by(*order).values_list(*TOLD)[: PAGE_SIZE + 1].query.sql_with_params()
-    except EmptyResultSet:  # nothing was asked for, or a search found nothing
-        return []
+    except EmptyResultSet:  # nothing was asked for
+        return 0, []
     ordered = (f"page.{name.removeprefix('-')}{' DESC' if name.startswith('-') else ''}" for name in order)
+    match, words = matched
     live = connection.pk if connection else None
     with database.cursor() as cursor:
-        cursor.execute(ROWS.format(page=page, order=", ".join(ordered)), [*given, live, live, live])
-        return [_listed(row) for row in cursor.fetchall()]
+        asked = ROWS.format(matched=match, page=page, order=", ".join(ordered))
+        cursor.execute(asked, [*words, *given, live, live, live])
+        rows = cursor.fetchall()
+    return rows[0][0], [_listed(row) for _, *row in rows if row[0]]
 
 
-def _listed(row: tuple[Any, ...]) -> Listed:
+def _listed(row: list[Any]) -> Listed:
     """From the columns of `ROWS`: the invoice's own, its push, what is held, whether that was sent, and what was."""
     invoice, push, held, is_sent, sent = row[:14], row[14:21], row[21:25], row[25], row[26:]
     there = There._make(held) if held[0] else None

@@ -1,5 +1,7 @@
 """The tiles above the list: each counts and sums what it filters by, from the kept totals and the open pushes."""
 
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -14,20 +16,23 @@ from invoices.filtering import NEWEST, SAGE, STATUSES, Asked
 
 COUNTED = """
 SELECT status, currency, sum(invoices)::bigint, sum(total), sum(outstanding),
-    coalesce(sum(invoices) FILTER (WHERE due_date < %(today)s), 0)::bigint,
-    coalesce(sum(outstanding) FILTER (WHERE due_date < %(today)s), 0)
+    coalesce(sum(invoices) FILTER (WHERE due_date < {today}), 0)::bigint,
+    coalesce(sum(outstanding) FILTER (WHERE due_date < {today}), 0)
 FROM invoices_invoicetotal GROUP BY status, currency HAVING sum(invoices) > 0
 UNION ALL
 SELECT push.state, invoice.currency, count(*), sum(invoice.total), 0, 0, 0
 FROM invoices_push AS push JOIN invoices_invoice AS invoice ON invoice.id = push.invoice_id
 WHERE push.state NOT IN ('SENT', 'CANCELLED') AND push.state <> 'PARKED' AND (
-    (push.connection_id = %(live)s) IS TRUE OR NOT EXISTS (
+    (push.connection_id = {live}) IS TRUE OR NOT EXISTS (
         SELECT FROM invoices_push AS other WHERE other.invoice_id = push.invoice_id AND (
-            (other.connection_id = %(live)s) IS TRUE OR other.requested_at > push.requested_at)))
+            (other.connection_id = {live}) IS TRUE OR other.requested_at > push.requested_at)))
 GROUP BY push.state, invoice.currency ORDER BY 2"""
 """By status or state and currency: how many, their totals, what is outstanding, how many are late, and how much of it.
 
 Of the pushes those that `filtering.latest` finds."""
+TOLD = """(SELECT json_agg(json_build_array(status, currency, invoices, total, outstanding, late, owed))::text
+    FROM ({counted}) AS told (status, currency, invoices, total, outstanding, late, owed))"""
+"""The same as one text, so that another question can have it beside what it asks."""
 ALL, OWED, LATE = (2, 3), (2, 4), (5, 6)  # which columns of it
 ON_TILES = {
     # by status or state: the tiles it is counted on, and which of its figures
@@ -40,6 +45,7 @@ ON_TILES = {
     **dict.fromkeys(("READY", "SENDING", "UNKNOWN"), (("MOVING", ALL),)),
     "ATTENTION": (("ATTENTION", ALL),),
 }
+Tallies = dict[str, list[Tally]]
 TILES = ("DRAFT", "ASKED", "APPROVED", "AWAITING", "OVERDUE", "PAID", "MOVING", "ATTENTION")
 
 
@@ -62,9 +68,8 @@ class Tile:
         return [paper.amount(tally.amount, tally.currency) for tally in self.tallies]
 
 
-def tiles(asked: Asked, connection: Connection | None, *, today: date) -> list[Tile]:
+def tiles(asked: Asked, connection: Connection | None, by_name: Tallies) -> list[Tile]:
     """To approve only where somebody asked; Sage's only where it is connected, or there is anything of it."""
-    by_name = counted(connection, today=today)
     unless_found = ("ASKED",) if connection else ("ASKED", "MOVING", "ATTENTION")
     return [_tile(asked, name, found) for name, found in by_name.items() if found or name not in unless_found]
 
@@ -82,17 +87,28 @@ def _tile(asked: Asked, name: str, tallies: list[Tally]) -> Tile:
     return Tile(name=name, label=label, address=there.address(), current=current, tallies=tallies)
 
 
-def counted(connection: Connection | None, *, today: date) -> dict[str, list[Tally]]:
+def counted(connection: Connection | None, *, today: date) -> Tallies:
+    """Asked by itself."""
+    live = connection.pk if connection else None
+    with database.cursor() as cursor:
+        cursor.execute(COUNTED.format(today="%s", live="%s"), [today, today, live, live])
+        return summed(cursor.fetchall())
+
+
+def told(text: str) -> Tallies:
+    """From what `TOLD` gives."""
+    return summed(json.loads(text or "[]", parse_float=Decimal))
+
+
+def summed(rows: Iterable[Sequence[Any]]) -> Tallies:
     """By the names in TILES, per currency: what is awaited and overdue is what is outstanding, else the totals.
 
     Draft counts those that wait for approval too; Overdue is a part of Awaiting.
     """
     found: dict[str, dict[str, Tally]] = {name: {} for name in TILES}
-    with database.cursor() as cursor:
-        cursor.execute(COUNTED, {"today": today, "live": connection.pk if connection else None})
-        for row in cursor.fetchall():
-            for name, (count, amount) in ON_TILES.get(row[0], ()):
-                before = found[name].get(row[1], Tally(currency=row[1], invoices=0, amount=Decimal(0)))
-                more, sum_of_it = before.invoices + row[count], before.amount + row[amount]
-                found[name][row[1]] = replace(before, invoices=more, amount=sum_of_it)
+    for row in rows:
+        for name, (count, amount) in ON_TILES.get(row[0], ()):
+            before = found[name].get(row[1], Tally(currency=row[1], invoices=0, amount=Decimal(0)))
+            more, sum_of_it = before.invoices + row[count], before.amount + row[amount]
+            found[name][row[1]] = replace(before, invoices=more, amount=sum_of_it)
     return {name: [tally for tally in by_currency.values() if tally.invoices] for name, by_currency in found.items()}

@@ -142,7 +142,7 @@ def _elsewhere(request: HttpRequest, group: trouble.Group) -> dict[str, str] | N
 def _rows(request: HttpRequest, connection: Connection | None, part: Part, q: str, cause: str | None) -> dict[str, Any]:
     pushes: QuerySet[Push] = trouble.held(connection).filter(state__in=part.states)
     if q:
-        pushes = pushes.filter(invoice__in=find(Invoice.objects.all(), q).ids)
+        pushes = pushes.filter(invoice__in=find(Invoice.objects.all(), q))
     if cause is not None:
         pushes = pushes.filter(cause_key=cause)
     name, is_down = part.order.removeprefix("-"), part.order.startswith("-")

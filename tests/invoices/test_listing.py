@@ -16,8 +16,10 @@ from connectors.models import Connection, LiveDatabase
 from incrementors.models import Group, Number
 from invoices import listing
 from invoices.filtering import SORTS, asked_of
+from invoices.list_head import head_for
 from invoices.models import Client, Invoice, InvoiceLine, Property, Push, RemoteInvoice
 from invoices.services import request_push
+from invoices.tiles import counted
 from tests.conftest import line
 from tests.invoices.conftest import NewPush, remote_of
 
@@ -272,6 +274,18 @@ def test_a_tile_names_each_currency_by_itself(desk: Browser, mixed: dict[str, In
     assert re.findall(r"[€£][\d.]+", tile(desk.get(LIST).text, "awaiting")[2]) == ["€7.50", "£0.00"]
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_the_tiles_say_the_same_whether_asked_for_with_the_head_or_by_themselves(
+    mixed: dict[str, Invoice], wired: Connection, staff: User, live: bool
+) -> None:
+    if not live:
+        Connection.objects.update(state="DISCONNECTED", disconnected_at=wired.authorised_at)
+    head = head_for(staff, today=TODAY)
+    assert (head.connection == wired) is live
+    assert head.tallies == counted(head.connection, today=TODAY)
+    assert head.tallies["OVERDUE"] and not head_for(staff).tallies["OVERDUE"]
+
+
 def test_what_is_late_says_for_how_long(desk: Browser, mixed: dict[str, Invoice], monkeypatch: Any) -> None:
     monkeypatch.setattr("django.utils.timezone.localdate", lambda *_: TODAY)
     text = desk.get(LIST).text
@@ -316,6 +330,17 @@ def test_the_pages_keep_what_was_asked_for(many: Many, monkeypatch: pytest.Monke
     assert len(follow(first.after).invoices) == 5
 
 
+def test_a_page_beyond_the_last_knows_how_many_were_found(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
+    many(7, 2)
+    beyond = page("q=bram&after=2001-01-01.1")
+    assert (beyond.invoices, beyond.found, beyond.more) == ([], 7, False)
+    monkeypatch.setattr("invoices.finding.LIMIT", 6)
+    beyond = page("q=bram&after=2001-01-01.1")
+    assert (beyond.invoices, beyond.found, beyond.more) == ([], 6, True)
+    nothing = page("q=zeppelin")
+    assert (nothing.invoices, nothing.found, nothing.more) == ([], 0, False)
+
+
 @pytest.mark.parametrize("query", ["", "?status=AWAITING&sort=-due", "?q=INV-000&sage=SENT"])
 def test_the_page_asks_the_database_as_often_for_fifty_as_for_one(
     desk: Browser,
@@ -340,9 +365,9 @@ def test_the_page_asks_the_database_as_often_for_fifty_as_for_one(
         Push.objects.filter(pk=push.pk).update(state="SENT", sent_at=now, remote=remote_of(one, wired, now))
     Invoice.objects.update(status="SENT")
     desk.get(LIST)
-    with django_assert_max_num_queries(7 if "q=" in query else 5):
-        # session; person with role and permissions; what the list stands on; the rows; the tiles. A search asks for the
-        # clients of that name, and for what matches
+    with django_assert_max_num_queries(5 if "q=" in query else 4):
+        # session; person with role and permissions; what the list stands on, with its tiles; the rows. A search asks
+        # where its words are
         text = desk.get(LIST + query).text
     assert text.count("<tr data-row") == 50
 
