@@ -1,24 +1,36 @@
 """The search: by every number an invoice ever had, its client, reference and lines, the newest thousand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import reduce
+from itertools import compress, repeat
 from operator import and_
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 
-from incrementors.services import has_in, holders_of
+from incrementors.services import FIGURES, has_in, holders_of
 from invoices.models import Client, Import, ImportedRow, Invoice, InvoiceLine, RemoteInvoice
 
 LIMIT = 1000
 WORDS = 5
 MANY = 2000  # clients whose ids are handed over
 SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
+INVOICES = Import.Kind.INVOICES
 Question = tuple[str, tuple[Any, ...]]  # SQL, and what goes into it
 NEWEST = "SELECT DISTINCT id FROM ({found}) AS found (id) ORDER BY id DESC LIMIT {limit}"
 NOTHING: Question = ("SELECT NULL::bigint WHERE FALSE", ())
+THEIRS = "(upper(name) LIKE upper(%s) OR upper(reference) LIKE upper(%s))"  # of a client
+CLIENTS = "ARRAY(SELECT id FROM invoices_client WHERE {theirs} LIMIT {most})"
+WHERE = """ARRAY[
+    EXISTS (SELECT FROM invoices_client WHERE upper(name) LIKE upper(%s) OR upper(reference) LIKE upper(%s)),
+    EXISTS (SELECT FROM invoices_invoiceline WHERE upper(description) LIKE upper(%s)),
+    EXISTS (SELECT FROM invoices_importedrow WHERE kind = 'INVOICES' AND upper(key) LIKE upper(%s)),
+    EXISTS (SELECT FROM incrementors_number WHERE upper(text) LIKE upper(%s)),
+    EXISTS (SELECT FROM invoices_invoice WHERE upper(reference) LIKE upper(%s)),
+    EXISTS (SELECT FROM invoices_remoteinvoice WHERE upper(number) LIKE upper(%s) OR upper(remote_id) = upper(%s))]"""
+"""In which of the `PLACES` a word may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +54,60 @@ class Place:
         return Exists(self.rows.filter(**{self.name: OuterRef(self.column)}))
 
 
+def _clients(word: str) -> Place:
+    clients = Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word))
+    return Place(clients.order_by(), "pk", "client")
+
+
+def _remotes(word: str) -> Place:
+    numbers = has_in("number", word) | Q(remote_id__iexact=word)
+    return Place(RemoteInvoice.objects.filter(numbers).order_by(), "invoice")
+
+
+PLACES: tuple[Callable[[str], Place], ...] = (
+    _clients,
+    lambda word: Place(InvoiceLine.objects.filter(description__icontains=word).order_by(), "invoice"),
+    lambda word: Place(ImportedRow.objects.filter(kind=INVOICES, key__icontains=word).order_by(), "invoice"),
+    lambda word: Place(holders_of(word), "holder", "uuid"),
+    lambda word: Place(Invoice.objects.filter(has_in("reference", word)).order_by(), "pk"),
+    _remotes,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One that is searched for: the clients who have it and all words before it, and where else it is."""
+    """One that is searched for: where it may be, and the clients who have it and all words before it."""
 
     text: str
-    places: list[Place]
-    clients: QuerySet[Client]
-    ids: list[int]
+    places: list[Callable[[str], Place]]
+    clients: list[int]
+    before: list[str]
 
     @property
     def is_short(self) -> bool:
         return len(self.text) < SHORTEST
 
-    def its_own(self) -> list[Place]:
-        """The places of the invoice itself; a word of one or two letters is only the figure that a number ends with."""
+    def looked_up(self, among: QuerySet[Invoice], others: "list[Word]") -> Iterator[QuerySet[Any, Any]]:
+        """Those of these invoices that have it themselves, place by place, and somewhere the other words.
+
+        A word of one or two letters is only looked for as the figure that a number ends with.
+        """
+        places = [place(self.text) for place in self.places if place is not _clients]
         if self.is_short:
-            return [Place(holders_of(self.text, whole=True), "holder", "uuid")]
-        return [place for place in self.places if place.rows.model is not Client]
+            places = [Place(holders_of(self.text, whole=True), "holder", "uuid")]
+        if places:
+            rest = _all_say(among, others)
+            yield from (place.newest_of(rest) for place in places)
 
     def of_clients(self, among: QuerySet[Invoice]) -> QuerySet[Invoice]:
         """Of a list Postgres sees at each invoice whether its client is one of them, else it looks each client up."""
-        theirs: Any = self.ids if len(self.ids) <= MANY else self.clients.values("pk")
-        return among.filter(client__in=theirs)
+        if len(self.clients) <= MANY:
+            return among.filter(_any_of("client", self.clients))
+        theirs = reduce(and_, (_clients(word).rows for word in [*self.before, self.text]))
+        return among.filter(client__in=theirs.values("pk"))
 
     def is_said(self) -> Q:
-        return Q(*(Q(place.names_it()) for place in self.places), _connector=Q.OR)
+        return Q(*(Q(place(self.text).names_it()) for place in self.places), _connector=Q.OR)
 
 
 def find(among: QuerySet[Invoice], q: str) -> list[int]:
@@ -84,11 +124,10 @@ def matches(among: QuerySet[Invoice], q: str) -> Question:
     Postgres can stop early where a word is everywhere. One condition over all places it could only answer by reading
     every invoice. What is found is asked for the other words; those of a client's name are looked up together.
     """
-    words = _known(sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True))
+    words = _known(sorted(dict.fromkeys(q.split()[:WORDS]), key=_says_much, reverse=True))
     if not all(word.places for word in words):
         return NOTHING
-    rest = _all_say(among, words[1:])
-    ids = [*_by_client(among, words), *(place.newest_of(rest) for place in words[0].its_own())]
+    ids = [*_by_client(among, words), *words[0].looked_up(among, words[1:])]
     if not ids:
         return NOTHING
     union, given = ids[0].union(*ids[1:], all=True).query.sql_with_params()
@@ -101,31 +140,35 @@ def _says_much(word: str) -> tuple[bool, bool, int]:
 
 
 def _known(texts: list[str]) -> list[Word]:
-    """The words with their clients, and, of several, only with the places where a word is at all: most are in one."""
-    clients = list(accumulate(map(_clients, texts), and_))
-    places = [(text, place) for text in texts for place in _places(text)]
-    probed = [place for text, place in places if len(texts) > 1 and len(text) >= SHORTEST]
-    asked = [*(("ARRAY", theirs.values("pk")[: MANY + 1]) for theirs in clients)]
-    asked += [("EXISTS", place.rows.values(place.name)) for place in probed]
-    parts = [(how, *rows.query.sql_with_params()) for how, rows in asked]
+    """The words with their clients, and with the places where each may be: most are in one."""
+    likes = [f"%{database.ops.prep_for_like_query(text)}%" for text in texts]
+    asked, given = list[str](), list[str]()
+    for n in range(1, len(texts) + 1):
+        asked.append(CLIENTS.format(theirs=" AND ".join([THEIRS] * n), most=MANY + 1))
+        given += [like for like in likes[:n] for _ in range(2)]
+    probed = [n for n, text in enumerate(texts) if len(text) >= SHORTEST]
+    for n in probed:
+        figures = f"%{max(FIGURES.findall(texts[n]), key=len)}%" if FIGURES.search(texts[n]) else likes[n]
+        asked.append(WHERE)
+        given += [likes[n]] * 4 + [figures] * 3 + [texts[n]]
     with database.cursor() as cursor:
-        columns = ", ".join(f"{how}({sql})" for how, sql, _ in parts)
-        cursor.execute(f"SELECT {columns}", [value for _, _, given in parts for value in given])
+        cursor.execute(f"SELECT {', '.join(asked)}", given)
         row = cursor.fetchone() or ()
-    nowhere = [place for place, is_there in zip(probed, row[len(texts) :], strict=True) if not is_there]
-    kept = [[place for word, place in places if word == text and place not in nowhere] for text in texts]
-    return [Word(*each) for each in zip(texts, kept, clients, row[: len(texts)], strict=True)]
+    there = dict(zip(probed, row[len(texts) :], strict=True))
+    return [
+        Word(text, list(compress(PLACES, there.get(n, repeat(True)))), row[n], texts[:n])
+        for n, text in enumerate(texts)
+    ]
 
 
 def _by_client(among: QuerySet[Invoice], words: list[Word]) -> Iterator[QuerySet[Any, Any]]:
     """Those whose client has the first word: it has the second too, or that is looked up among the invoice's own."""
     theirs, *left = words
-    while theirs.ids and left and not left[0].is_short:
+    while theirs.clients and left and not left[0].is_short:
         word = left.pop(0)
-        rest = _all_say(theirs.of_clients(among), left)
-        yield from (place.newest_of(rest) for place in word.its_own())
+        yield from word.looked_up(theirs.of_clients(among), left)
         theirs = word
-    if theirs.ids:
+    if theirs.clients:
         yield _newest(_all_say(theirs.of_clients(among), left))
 
 
@@ -137,17 +180,8 @@ def _newest(found: QuerySet[Any, Any], name: str = "pk") -> QuerySet[Any, Any]:
     return found.order_by(f"-{name}").values_list(name, flat=True)[: LIMIT + 1]
 
 
-def _places(word: str) -> list[Place]:
-    numbers = has_in("number", word) | Q(remote_id__iexact=word)
-    return [
-        Place(_clients(word), "pk", "client"),
-        Place(holders_of(word), "holder", "uuid"),
-        Place(Invoice.objects.filter(has_in("reference", word)).order_by(), "pk"),
-        Place(RemoteInvoice.objects.filter(numbers).order_by(), "invoice"),
-        Place(InvoiceLine.objects.filter(description__icontains=word).order_by(), "invoice"),
-        Place(ImportedRow.objects.filter(kind=Import.Kind.INVOICES, key__icontains=word).order_by(), "invoice"),
-    ]
-
-
-def _clients(word: str) -> QuerySet[Client]:
-    return Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word)).order_by()
+def _any_of(name: str, ids: list[int]) -> Func:
+    """Whether it is one of these, handed over as one value."""
+    written = Value(f"{{{','.join(map(str, ids))}}}")
+    among = "%(expressions)s::bigint[])"
+    return Func(F(name), written, template=among, arg_joiner=" = ANY (", output_field=BooleanField())
