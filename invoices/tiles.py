@@ -33,6 +33,7 @@ Of the pushes those that `filtering.latest` finds."""
 TOLD = """(SELECT json_agg(json_build_array(status, currency, invoices, total, outstanding, late, owed))::text
     FROM ({counted}) AS told (status, currency, invoices, total, outstanding, late, owed))"""
 """The same as one text, so that another question can have it beside what it asks."""
+LATE_ONLY: dict[str, Any] = {"overdue": True}
 ALL, OWED, LATE = (2, 3), (2, 4), (5, 6)  # which columns of it
 ON_TILES = {
     # by status or state: the tiles it is counted on, and which of its figures
@@ -71,18 +72,20 @@ class Tile:
 def tiles(asked: Asked, connection: Connection | None, by_name: Tallies) -> list[Tile]:
     """To approve only where somebody asked; Sage's only where it is connected, or there is anything of it."""
     unless_found = ("ASKED",) if connection else ("ASKED", "MOVING", "ATTENTION")
-    return [_tile(asked, name, found) for name, found in by_name.items() if found or name not in unless_found]
+    shown = {name: found for name, found in by_name.items() if found or name not in unless_found}
+    plain = replace(asked, sort=NEWEST)
+    return [_tile(plain, asked.sort, name, found) for name, found in shown.items()]
 
 
 def currencies(shown: list[Tile]) -> list[str]:
     return sorted({tally.currency for tile in shown for tally in tile.tallies})
 
 
-def _tile(asked: Asked, name: str, tallies: list[Tally]) -> Tile:
-    only: dict[str, Any] = {"status": name} if name in STATUSES else {"sage": name} if name in SAGE else {}
-    filters = Asked(**only) if only else Asked(overdue=True)
-    current = replace(asked, sort=NEWEST) == filters
-    there = replace(Asked() if current else filters, sort=asked.sort)
+def _tile(plain: Asked, sort: str, name: str, tallies: list[Tally]) -> Tile:
+    """`plain` is what is asked for, whatever the order."""
+    filters: dict[str, Any] = {"status": name} if name in STATUSES else {"sage": name} if name in SAGE else LATE_ONLY
+    current = plain == Asked(**filters)
+    there = Asked(sort=sort) if current else Asked(sort=sort, **filters)
     label = STATUSES.get(name) or SAGE.get(name) or "Overdue"
     return Tile(name=name, label=label, address=there.address(), current=current, tallies=tallies)
 
@@ -105,10 +108,12 @@ def summed(rows: Iterable[Sequence[Any]]) -> Tallies:
 
     Draft counts those that wait for approval too; Overdue is a part of Awaiting.
     """
-    found: dict[str, dict[str, Tally]] = {name: {} for name in TILES}
+    found: dict[str, dict[str, tuple[int, Decimal]]] = {name: {} for name in TILES}
     for row in rows:
         for name, (count, amount) in ON_TILES.get(row[0], ()):
-            before = found[name].get(row[1], Tally(currency=row[1], invoices=0, amount=Decimal(0)))
-            more, sum_of_it = before.invoices + row[count], before.amount + row[amount]
-            found[name][row[1]] = replace(before, invoices=more, amount=sum_of_it)
-    return {name: [tally for tally in by_currency.values() if tally.invoices] for name, by_currency in found.items()}
+            invoices, sum_of_it = found[name].get(row[1], (0, Decimal(0)))
+            found[name][row[1]] = invoices + row[count], sum_of_it + row[amount]
+    return {
+        name: [Tally(currency=currency, invoices=n, amount=amount) for currency, (n, amount) in sums.items() if n]
+        for name, sums in found.items()
+    }
