@@ -15,7 +15,7 @@ SELECT *,
         WHEN due >= %(today)s - 90 AND due < %(today)s AND die1000 < 150 THEN 'SENT'
         WHEN due >= %(today)s - 90 AND due < %(today)s AND die1000 < 170 THEN 'PART_PAID'
         WHEN die1000 < 3 THEN 'SENT'
-        WHEN die1000 < 13 AND due < %(today)s - 90 AND origin = 'OWN' THEN 'PART_PAID'
+        WHEN die1000 < 140 AND due BETWEEN %(today)s - 200 AND %(today)s - 100 AND origin = 'OWN' THEN 'PART_PAID'
         ELSE 'PAID'
     END AS status,
     CASE
