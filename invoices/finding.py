@@ -23,8 +23,9 @@ NEWEST = "SELECT DISTINCT id FROM ({found}) AS found (id) ORDER BY id DESC LIMIT
 NOTHING: Question = ("SELECT NULL::bigint WHERE FALSE", ())
 THEIRS = "(upper(name) LIKE upper(%s) OR upper(reference) LIKE upper(%s))"  # of a client
 CLIENTS = "ARRAY(SELECT id FROM invoices_client WHERE {theirs} LIMIT {most})"
-IS_THERE = "(SELECT count(*) > 0 FROM (SELECT FROM {rows} LIMIT 20) AS found)"
-"""Of one row Postgres would think that it meets it soon, and read all of a table for a word that isn't there."""
+IS_THERE = "(SELECT count(*) > 0 FROM (SELECT FROM {rows} ORDER BY id DESC LIMIT 20) AS found)"
+"""Of one row Postgres would think that it meets it soon, and read all of a table for a word that isn't there. The
+newest first, as they are looked up: a word of this year would else be met only after all the years before it."""
 ROWS = (
     "invoices_client WHERE upper(name) LIKE upper(%s) OR upper(reference) LIKE upper(%s)",
     "invoices_invoiceline WHERE upper(description) LIKE upper(%s)",
