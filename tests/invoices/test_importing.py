@@ -79,8 +79,8 @@ def test_the_template_of_invoices_makes_a_draft(imported: Bring, client_of_ours:
     assert (made.number, made.status, made.client, made.total) == ("INV-00001", "DRAFT", client_of_ours, Decimal(204))
     assert (made.reference, str(made.due_date), made.created_by) == ("PO-7", "2026-12-02", staff)
     assert [event.text for event in made.events.all()] == ["Created from old.csv, where it is A-1001."]
-    assert find(Invoice.objects.all(), "A-1001").ids == [made.pk], "found by the file's own reference"
-    assert find(Invoice.objects.all(), "A-1001 bramley").ids == [made.pk]
+    assert find(Invoice.objects.all(), "A-1001") == [made.pk], "found by the file's own reference"
+    assert find(Invoice.objects.all(), "A-1001 bramley") == [made.pk]
     assert job.made.get().invoice == made
 
 

@@ -157,7 +157,10 @@ def is_asking_again(html: str) -> bool:
 
 
 @pytest.mark.django_db
-def test_with_nothing_on_its_way_it_is_healthy_and_asks_no_more(desk: Browser, wired: Connection) -> None:
+def test_with_nothing_on_its_way_it_is_healthy_and_asks_no_more(
+    desk: Browser, wired: Connection, now: datetime
+) -> None:
+    Credential.objects.update(refresh_expires_at=_noon(now) + timedelta(days=31))
     html = card(desk)
     assert "Health Healthy Nothing waits, and nothing needs anybody." in in_words(html)
     assert "0 Waiting 0 Sending 0 Checking 0 Need attention" in in_words(html)
@@ -254,6 +257,11 @@ def test_once_disconnected_the_whole_page_is_loaded_again(desk: Browser) -> None
     assert (answer.status_code, answer.headers["HX-Refresh"]) == (200, "true")
 
 
+def _noon(now: datetime) -> datetime:
+    """Of the same day: the days left are counted from midnight to midnight."""
+    return localtime(now).replace(hour=12, minute=0)
+
+
 LASTS: list[tuple[dict[str, Any], timedelta | None, str]] = [
     ({}, timedelta(days=12, hours=3), "12 days left; renewed by itself while Reflow runs."),
     ({}, None, "Sage names no end; it is renewed as it is used."),
@@ -267,8 +275,7 @@ def test_it_counts_down_what_the_authorisation_lasts(
     desk: Browser, wired: Connection, now: datetime, connection: dict[str, Any], left: timedelta | None, words: str
 ) -> None:
     Connection.objects.update(**connection)
-    noon = localtime(now).replace(hour=12, minute=0)  # days are counted from midnight to midnight
-    Credential.objects.update(refresh_expires_at=noon + left if left else None)
+    Credential.objects.update(refresh_expires_at=_noon(now) + left if left else None)
     assert words in in_words(card(desk))
 
 
