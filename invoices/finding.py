@@ -1,10 +1,10 @@
 """The search: by every number an invoice ever had, its client, reference and lines, the newest thousand."""
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import compress, repeat
-from operator import and_
+from operator import and_, or_
 from typing import Any
 
 from django.db import connection as database
@@ -15,7 +15,7 @@ from invoices.models import Client, Import, ImportedRow, Invoice, InvoiceLine, R
 
 LIMIT = 1000
 WORDS = 5
-MANY = 2000  # clients whose ids are handed over
+MANY = 2000  # clients, or invoices that a word is in, whose ids are handed over
 SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
 INVOICES = Import.Kind.INVOICES
 Question = tuple[str, tuple[Any, ...]]  # SQL, and what goes into it
@@ -23,31 +23,42 @@ NEWEST = "SELECT DISTINCT id FROM ({found}) AS found (id) ORDER BY id DESC LIMIT
 NOTHING: Question = ("SELECT NULL::bigint WHERE FALSE", ())
 THEIRS = "(upper(name) LIKE upper(%s) OR upper(reference) LIKE upper(%s))"  # of a client
 CLIENTS = "ARRAY(SELECT id FROM invoices_client WHERE {theirs} LIMIT {most})"
-IS_THERE = "(SELECT count(*) > 0 FROM (SELECT FROM {rows} ORDER BY id DESC LIMIT 20) AS found)"
-"""Of one row Postgres would think that it meets it soon, and read all of a table for a word that isn't there. The
-newest first, as they are looked up: a word of this year would else be met only after all the years before it."""
-ROWS = (
-    "invoices_client WHERE upper(name) LIKE upper(%s) OR upper(reference) LIKE upper(%s)",
-    "invoices_invoiceline WHERE upper(description) LIKE upper(%s)",
-    "invoices_importedrow WHERE kind = 'INVOICES' AND upper(key) LIKE upper(%s)",
-    "incrementors_number WHERE upper(text) LIKE upper(%s)",
-    "invoices_invoice WHERE upper(reference) LIKE upper(%s)",
-    "invoices_remoteinvoice WHERE upper(number) LIKE upper(%s) OR upper(remote_id) = upper(%s)",
+PARAMETER = re.compile(r"%\((\w+)\)s")
+HAS = "upper({0}) LIKE upper(%(like)s)"
+HAS_FIGURES = "upper({0}) LIKE upper(%(figures)s) AND strpos(upper({0}), upper(%(word)s)) > 0"  # see `has_in`
+OF_LINES = f"invoice_id FROM invoices_invoiceline WHERE {HAS.format('description')}"
+NAMED_BY = (
+    f"id FROM invoices_client WHERE {HAS.format('name')} OR {HAS.format('reference')}",
+    OF_LINES,
+    f"invoice_id FROM invoices_importedrow WHERE kind = 'INVOICES' AND invoice_id IS NOT NULL AND {HAS.format('key')}",
+    f"holder FROM incrementors_number WHERE holder IS NOT NULL AND {HAS_FIGURES.format('text')}",
+    f"id FROM invoices_invoice WHERE {HAS_FIGURES.format('reference')}",
+    "invoice_id FROM invoices_remoteinvoice"
+    f" WHERE {HAS_FIGURES.format('number')} OR upper(remote_id) = upper(%(word)s)",
 )
-WHERE = f"ARRAY[{', '.join(IS_THERE.format(rows=rows) for rows in ROWS)}]"
-"""In which of the `PLACES` a word may be."""
+NEW_LINES = "(SELECT * FROM invoices_invoiceline ORDER BY id DESC LIMIT 200) AS line"
+OFTEN = f"(SELECT count(*) > 9 FROM {NEW_LINES} WHERE {HAS.format('description')})"  # noqa: S608  # our own constants
+FEW = """(WITH found AS MATERIALIZED (SELECT {named})
+    SELECT CASE WHEN {often} THEN NULL ELSE ARRAY(SELECT * FROM found LIMIT {most}) END)"""
+"""What the rows of one of the `PLACES` name, as far as they are few. Planned as if all were wanted: of the first of
+them Postgres would think that it meets them soon, and read all of a table for a word that few rows have. A word that
+the newest lines have often is not looked up, as all that have it would be gathered first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somewhere a word is: the rows that have it, what names the invoice there, and by which of its columns."""
+    """Somewhere a word is: the rows that have it, what names the invoice there, and by which of its columns; and all
+    that they name, where that is little."""
 
     rows: QuerySet[Any, Any]
     name: str
     column: str = "pk"
+    named: list[Any] | None = None
 
     def newest_of(self, among: QuerySet[Invoice]) -> QuerySet[Any, Any]:
         """The ids of those of these invoices that it names."""
+        if self.named is not None:
+            return _newest(among.filter(_any_of(self.column, self.named)))
         if self.rows.model is Invoice:
             return _newest(among & self.rows)
         if self.column == "pk":
@@ -84,7 +95,7 @@ class Word:
     """One that is searched for: where it may be, and the clients who have it and all words before it."""
 
     text: str
-    places: list[Callable[[str], Place]]
+    places: list[Place]
     clients: list[int]
     before: list[str]
 
@@ -97,7 +108,7 @@ class Word:
 
         A word of one or two letters is only looked for as the figure that a number ends with.
         """
-        places = [place(self.text) for place in self.places if place is not _clients]
+        places = [place for place in self.places if place.rows.model is not Client]
         if self.is_short:
             places = [Place(holders_of(self.text, whole=True), "holder", "uuid")]
         if places:
@@ -111,13 +122,16 @@ class Word:
         theirs = reduce(and_, (_clients(word).rows for word in [*self.before, self.text]))
         return among.filter(client__in=theirs.values("pk"))
 
-    def is_said(self) -> Exists:
-        """Whether an invoice has it anywhere, asked of one that is known: place by place, each by its key.
+    def is_said(self) -> Q:
+        """Whether an invoice has it anywhere: it is one of the few that are named, or is asked place by place.
 
-        Of several conditions Postgres would ask one or another of all invoices beforehand, and read all clients.
+        Each by its key: of several conditions Postgres would ask one or another of all invoices beforehand.
         """
-        first, *others = (place(self.text).of_one() for place in self.places)
-        return Exists(first.union(*others, all=True) if others else first)
+        named = [Q(_any_of(place.column, place.named)) for place in self.places if place.named is not None]
+        asked = [place.of_one() for place in self.places if place.named is None]
+        if asked:
+            named.append(Q(Exists(asked[0].union(*asked[1:], all=True) if asked[1:] else asked[0])))
+        return reduce(or_, named)
 
 
 def find(among: QuerySet[Invoice], q: str) -> list[int]:
@@ -150,7 +164,7 @@ def _says_much(word: str) -> tuple[bool, bool, int]:
 
 
 def _known(texts: list[str]) -> list[Word]:
-    """The words with their clients, and with the places where each may be: most are in one."""
+    """The words with their clients, and with the places where each may be: most are in one, and in few rows of it."""
     likes = [f"%{database.ops.prep_for_like_query(text)}%" for text in texts]
     asked, given = list[str](), list[str]()
     for n in range(1, len(texts) + 1):
@@ -158,17 +172,26 @@ def _known(texts: list[str]) -> list[Word]:
         given += [like for like in likes[:n] for _ in range(2)]
     probed = [n for n, text in enumerate(texts) if len(text) >= SHORTEST]
     for n in probed:
-        figures = f"%{max(FIGURES.findall(texts[n]), key=len)}%" if FIGURES.search(texts[n]) else likes[n]
-        asked.append(WHERE)
-        given += [likes[n]] * 4 + [figures] * 3 + [texts[n]]
+        figures = max(FIGURES.findall(texts[n]), key=len, default=texts[n])
+        told = {"like": likes[n], "figures": f"%{database.ops.prep_for_like_query(figures)}%", "word": texts[n]}
+        for named in NAMED_BY:
+            few = FEW.format(named=named, often=OFTEN if named is OF_LINES else "FALSE", most=MANY + 1)
+            asked.append(PARAMETER.sub("%s", few))
+            given += [told[name] for name in PARAMETER.findall(few)]
     with database.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(asked)}", given)
-        row = cursor.fetchone() or ()
-    there = dict(zip(probed, row[len(texts) :], strict=True))
-    return [
-        Word(text, list(compress(PLACES, there.get(n, repeat(True)))), row[n], texts[:n])
-        for n, text in enumerate(texts)
-    ]
+        row = list(cursor.fetchone() or ())
+    found = [[] if len(text) < SHORTEST else [row.pop(len(texts)) for _ in PLACES] for text in texts]
+    return [Word(text, _places(text, found[n]), row[n], texts[:n]) for n, text in enumerate(texts)]
+
+
+def _places(word: str, found: list[list[Any] | None]) -> list[Place]:
+    """Where it may be: anywhere if it was not looked up, else where something was found, or is often (None)."""
+    places = [place(word) for place in PLACES]
+    if not found:
+        return places
+    told = [(place, few) for place, few in zip(places, found, strict=True) if few is None or few]
+    return [place if few is None or len(few) > MANY else replace(place, named=few) for place, few in told]
 
 
 def _by_client(among: QuerySet[Invoice], words: list[Word]) -> Iterator[QuerySet[Any, Any]]:
@@ -190,8 +213,8 @@ def _newest(found: QuerySet[Any, Any], name: str = "pk") -> QuerySet[Any, Any]:
     return found.order_by(f"-{name}").values_list(name, flat=True)[: LIMIT + 1]
 
 
-def _any_of(name: str, ids: list[int]) -> Func:
+def _any_of(name: str, ids: list[Any]) -> Func:
     """Whether it is one of these, handed over as one value."""
     written = Value(f"{{{','.join(map(str, ids))}}}")
-    among = "%(expressions)s::bigint[])"
+    among = f"%(expressions)s::{'uuid' if name == 'uuid' else 'bigint'}[])"
     return Func(F(name), written, template=among, arg_joiner=" = ANY (", output_field=BooleanField())

@@ -111,6 +111,18 @@ def test_few_clients_of_a_name_and_many_are_found_alike(
     assert find("bramley none") == []
 
 
+@pytest.mark.parametrize("many", [0, 1, 2000])
+def test_a_word_of_few_rows_and_one_of_many_are_found_alike(
+    known: Invoice, new_invoice: Callable[..., Invoice], monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """Few are handed over by their ids, many are looked up where they are; what new lines have often is many."""
+    monkeypatch.setattr(finding, "MANY", many)
+    often = [new_invoice(line(f"Boiler {n}"), reference=f"PO-{n}").pk for n in range(12)][::-1]
+    assert find("boiler") == find("boiler bramley") == find("bramley boiler") == often
+    assert find("smoke boiler") == []
+    assert find("smoke alarm") == find("smoke 7788") == find("00004 smoke") == find("SI-1009 smoke") == [known.pk]
+
+
 def test_an_invoice_with_several_lines_that_match_is_found_once(new_invoice: Callable[..., Invoice]) -> None:
     new_invoice(line("Alarm one"), line("Alarm two"), line("Alarm three"))
     assert len(find("alarm")) == 1
