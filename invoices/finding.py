@@ -148,7 +148,7 @@ def matches(among: QuerySet[Invoice], q: str) -> Question:
     Postgres can stop early where a word is everywhere. One condition over all places it could only answer by reading
     every invoice. What is found is asked for the other words; those of a client's name are looked up together.
     """
-    words = _known(sorted(dict.fromkeys(q.split()[:WORDS]), key=_says_much, reverse=True))
+    words = _known(sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True))
     if not all(word.places for word in words):
         return NOTHING
     ids = [*_by_client(among, words), *words[0].looked_up(among, words[1:])]
@@ -158,9 +158,9 @@ def matches(among: QuerySet[Invoice], q: str) -> Question:
     return NEWEST.format(found=union, limit=LIMIT + 1), given
 
 
-def _says_much(word: str) -> tuple[bool, bool, int]:
-    """Of words that an index can look up a number says most, then the longest."""
-    return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word)
+def _says_much(word: str) -> tuple[bool, bool, int, str]:
+    """Of words that an index can look up a number says most, then the longest; whatever order they were typed in."""
+    return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word), word
 
 
 def _known(texts: list[str]) -> list[Word]:

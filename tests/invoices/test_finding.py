@@ -123,6 +123,12 @@ def test_a_word_of_few_rows_and_one_of_many_are_found_alike(
     assert find("smoke alarm") == find("smoke 7788") == find("00004 smoke") == find("SI-1009 smoke") == [known.pk]
 
 
+@pytest.mark.parametrize(("q", "turned"), [("1 4", "4 1"), ("none some", "some none"), ("smoke mains", "mains smoke")])
+def test_words_find_the_same_in_any_order(known: Invoice, q: str, turned: str) -> None:
+    Invoice.objects.exclude(pk=known.pk).update(reference="41")
+    assert find(q) == find(turned)
+
+
 def test_an_invoice_with_several_lines_that_match_is_found_once(new_invoice: Callable[..., Invoice]) -> None:
     new_invoice(line("Alarm one"), line("Alarm two"), line("Alarm three"))
     assert len(find("alarm")) == 1
