@@ -173,7 +173,7 @@ def _fill(count: int) -> None:
     for sequence, table, column in _run(SEQUENCES):
         _run(f"SELECT setval('{sequence}', (SELECT coalesce(max({column}), 0) + 1 FROM {table}))")  # noqa: S608
     _run("SET session_replication_role = origin")
-    balances.mend()
+    balances.mend(TODAY)
     _run("VACUUM ANALYZE")
 
 

@@ -15,6 +15,7 @@ from invoices.models import ClientOwed, InvoiceTotal
 Row = tuple[object, ...]
 AWAITING = ("SENT", "PART_PAID")
 INVOICED = ("APPROVED", *AWAITING, "PAID")
+LONG_PAST = timedelta(days=120)  # what fell due longer ago is kept by the month: nobody asks by what day of it is late
 LOCK = 1_601_026_001  # of Postgres, for who folds or mends: no two do so at once, and who writes invoices never waits
 
 
@@ -112,10 +113,12 @@ def _months_before(day: date, months: int) -> date:
     return date(year, month + 1, 1)
 
 
-KEY = "origin, status, currency, month, due_date"
+OF_A_KIND = "origin, status, currency, month"
+KEY = f"{OF_A_KIND}, due_date"
 SUMS = "invoices, total, outstanding"
 ADDED = "sum(invoices)::bigint AS invoices, sum(total) AS total, sum(outstanding) AS outstanding"
 UNLESS_NOTHING = "HAVING sum(invoices) <> 0 OR sum(total) <> 0 OR sum(outstanding) <> 0"
+DUE = "CASE WHEN due_date < %(past)s THEN date_trunc('month', due_date)::date ELSE due_date END"
 RECOUNT = f"""
     SELECT origin, CASE WHEN status = 'DRAFT' AND asked_at IS NOT NULL THEN 'ASKED' ELSE status END AS status, currency,
         date_trunc('month', issue_date)::date AS month,
@@ -124,17 +127,20 @@ RECOUNT = f"""
     FROM invoices_invoice
     UNION ALL
     SELECT {KEY}, -invoices, -total, -outstanding FROM invoices_invoicetotal"""  # noqa: S608  # nothing from outside
-DIFFERENCES = f"SELECT {KEY}, {ADDED} FROM ({RECOUNT}) AS counted GROUP BY {KEY} {UNLESS_NOTHING}"  # noqa: S608
+DIFFERENCES = f"""
+    SELECT {OF_A_KIND}, due, {ADDED} FROM (SELECT *, {DUE} AS due FROM ({RECOUNT}) AS each) AS counted
+    GROUP BY {OF_A_KIND}, due {UNLESS_NOTHING}"""  # noqa: S608
 MEND = f"INSERT INTO invoices_invoicetotal ({KEY}, {SUMS}) {DIFFERENCES} RETURNING {KEY}, {SUMS}"
 FOLD = f"""
     WITH crowded AS (
-        SELECT id, count(*) OVER (PARTITION BY {KEY}) AS rows FROM invoices_invoicetotal
+        SELECT id, count(*) OVER (PARTITION BY {OF_A_KIND}, {DUE}) AS rows FROM invoices_invoicetotal
     ), taken AS (
         DELETE FROM invoices_invoicetotal USING crowded
-        WHERE invoices_invoicetotal.id = crowded.id AND crowded.rows > 1 RETURNING invoices_invoicetotal.*
+        WHERE invoices_invoicetotal.id = crowded.id AND crowded.rows > 1
+        RETURNING invoices_invoicetotal.*, {DUE} AS due
     )
     INSERT INTO invoices_invoicetotal ({KEY}, {SUMS})
-    SELECT {KEY}, {ADDED} FROM taken GROUP BY {KEY} {UNLESS_NOTHING}"""  # noqa: S608
+    SELECT {OF_A_KIND}, due, {ADDED} FROM taken GROUP BY {OF_A_KIND}, due {UNLESS_NOTHING}"""  # noqa: S608
 
 
 OWED_BY = "client_id, currency"
@@ -161,34 +167,42 @@ OWED_FOLD = f"""
     SELECT {OWED_BY}, {OWED_ADDED}, true FROM taken GROUP BY {OWED_BY} {UNLESS_NONE}"""  # noqa: S608
 
 
-def fold() -> None:
-    """Makes one row of all that are of one kind: one statement, so who reads meanwhile sees the same sums."""
+def fold(today: date) -> None:
+    """Makes one row of all that are of one kind: one statement, so who reads meanwhile sees the same sums.
+
+    What is long past is of one kind for each month that it fell due in, so that the table grows with months, not days.
+    """
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if cursor.fetchone() == (True,):
-            cursor.execute(FOLD)
+            cursor.execute(FOLD, _past(today))
             cursor.execute(OWED_FOLD)
 
 
-def differences() -> list[InvoiceTotal | ClientOwed]:
+def differences(today: date) -> list[InvoiceTotal | ClientOwed]:
     """What would have to be added to the tables for them to say what the invoices say; nothing, if all is well."""
     with database.cursor() as cursor:
-        cursor.execute(DIFFERENCES)
+        cursor.execute(DIFFERENCES, _past(today))
         totals = cursor.fetchall()
         cursor.execute(OWED_DIFFERENCES)
         return list(_read(totals, cursor.fetchall()))
 
 
-def mend() -> list[InvoiceTotal | ClientOwed]:
+def mend(today: date) -> list[InvoiceTotal | ClientOwed]:
     """Adds what is missing, and says what that was; while others write, as one statement sees both sides at once."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        cursor.execute(MEND)
+        cursor.execute(MEND, _past(today))
         totals = cursor.fetchall()
         cursor.execute(OWED_MEND)
         owed = cursor.fetchall()
         cursor.execute(OWED_FOLD)
         return list(_read(totals, owed))
+
+
+def _past(today: date) -> dict[str, date]:
+    """What fell due before this first day of a month is long past."""
+    return {"past": (today - LONG_PAST).replace(day=1)}
 
 
 def _read(totals: list[Row], owed: list[Row]) -> Iterator[InvoiceTotal | ClientOwed]:

@@ -215,7 +215,7 @@ def send_digests(**_: object) -> None:
 
 @shared_task
 def fold_totals(**_: object) -> None:
-    balances.fold()
+    balances.fold(timezone.localdate())
 
 
 @shared_task

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F
 
 from connectors.models import Connection
-from invoices import balances, services
+from invoices import balances, debtors, services
 from invoices.balances import Month, Owed, Tally
 from invoices.models import Client, Invoice, InvoiceTotal
 from invoices.tiles import TILES, counted
@@ -47,7 +47,7 @@ def many(client_of_ours: Client, staff: User, now: datetime) -> Callable[..., li
 
 
 def all_is_well() -> bool:
-    return balances.differences() == [] and sum(InvoiceTotal.objects.values_list("invoices", flat=True)) == (
+    return balances.differences(TODAY) == [] and sum(InvoiceTotal.objects.values_list("invoices", flat=True)) == (
         Invoice.objects.count()
     )
 
@@ -73,7 +73,7 @@ def test_every_step_of_an_invoices_life_is_counted(
     for step in steps:
         step()
         assert all_is_well()
-        balances.fold()
+        balances.fold(TODAY)
         seen.append(InvoiceTotal.objects.values_list("status", "invoices", "total", "outstanding").get())
     whole, nothing = Decimal("408.00"), Decimal(0)
     assert seen == [
@@ -163,12 +163,39 @@ def test_folding_leaves_a_row_for_each_kind_and_the_same_sums(many: Callable[...
     Invoice.objects.filter(currency="EUR").delete()
     shown = balances.owed(TODAY), balances.by_month(TODAY), counted(None, today=TODAY)
     assert InvoiceTotal.objects.count() == 9
-    balances.fold()
+    balances.fold(TODAY)
     assert InvoiceTotal.objects.values_list("invoices", "outstanding").get() == (8, Decimal("960.00"))
-    balances.fold()
+    balances.fold(TODAY)
     assert InvoiceTotal.objects.count() == 1
     assert (balances.owed(TODAY), balances.by_month(TODAY), counted(None, today=TODAY)) == shown
     assert all_is_well()
+
+
+def test_what_is_long_past_is_folded_to_the_month_that_it_fell_due_in(many: Callable[..., list[Invoice]]) -> None:
+    for days in (119, 140, 160, 161, 162, 400):
+        day = TODAY - timedelta(days=days)
+        many(1, status="SENT", issue_date=day, due_date=day)
+
+    def told() -> tuple[object, ...]:
+        figures = balances.owed(TODAY), balances.by_month(TODAY), counted(None, today=TODAY)
+        return *figures, debtors.sums(TODAY, today=TODAY)
+
+    at_once = told()
+    balances.fold(TODAY)
+    kept = [date(2025, 10, 18), date(2026, 6, 1), date(2026, 7, 5), date(2026, 7, 26)]
+    assert list(InvoiceTotal.objects.order_by("due_date").values_list("due_date", flat=True)) == kept
+    assert all_is_well()
+    Invoice.objects.filter(due_date=TODAY - timedelta(days=161)).update(status="PAID", outstanding=0)
+    Invoice.objects.filter(due_date=TODAY - timedelta(days=161)).update(status="SENT", outstanding=120)
+    assert all_is_well() and InvoiceTotal.objects.count() == 8
+    balances.fold(TODAY)
+    assert InvoiceTotal.objects.count() == 4
+    assert told() == at_once
+    next_year = TODAY + timedelta(days=365)
+    balances.fold(next_year)
+    kept = [date(2025, 10, 18), date(2026, 6, 1), date(2026, 7, 1)]  # who is alone stays as it is
+    assert list(InvoiceTotal.objects.order_by("due_date").values_list("due_date", flat=True)) == kept
+    assert balances.differences(next_year) == []
 
 
 def test_what_is_owed_and_overdue_is_told_per_currency(many: Callable[..., list[Invoice]]) -> None:
@@ -268,8 +295,8 @@ def test_two_who_write_at_once_do_not_wait_for_each_other_while_others_fold_and_
     with ThreadPoolExecutor() as pool:
         jobs = [pool.submit(in_a_thread(approve(one))) for one in (first, second)]
         both.wait(timeout=20)
-        balances.fold()
-        assert balances.mend() == []
+        balances.fold(TODAY)
+        assert balances.mend(TODAY) == []
         both.wait(timeout=20)
         for job in jobs:
             job.result()
@@ -285,13 +312,13 @@ def test_many_who_write_fold_and_mend_at_once_lose_no_penny(client_of_ours: Clie
             invoice = services.create_invoice(draft=draft_for(client_of_ours), actor=staff, now=now)
             if n % 2:
                 services.approve(invoice_id=invoice.pk, actor=staff, now=now)
-            balances.fold()
-            assert n % 3 or balances.mend() == []
+            balances.fold(TODAY)
+            assert n % 3 or balances.mend(TODAY) == []
         finally:
             database.close()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(16)))
     assert all_is_well()
-    balances.fold()
+    balances.fold(TODAY)
     assert InvoiceTotal.objects.count() == 2

@@ -199,4 +199,4 @@ def test_seven_queries_count_everything_and_none_of_them_reads_the_invoices(many
 
 
 def test_the_totals_are_what_the_recount_rests_on(many: list[Invoice]) -> None:
-    assert balances.differences() == []
+    assert balances.differences(localdate()) == []

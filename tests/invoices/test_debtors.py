@@ -175,7 +175,7 @@ def test_whoever_owes_most_comes_first_whether_it_is_folded_or_new(sent: NewInvo
     clients = [Client.objects.create(name=f"Client {name}") for name in "ABCDE"]
     for client, owed in zip(clients, ("10", "50", "50", "20", "5"), strict=True):
         sent(5, owed, client=client)
-    balances.fold()
+    balances.fold(TODAY)
     assert ClientOwed.objects.filter(folded=True).count() == 5
     sent(5, "100", client=clients[0])
     sent(5, "7", client=clients[4], currency="EUR")
@@ -186,8 +186,8 @@ def test_whoever_owes_most_comes_first_whether_it_is_folded_or_new(sent: NewInvo
         [("Client E", "GBP", 5)],
     ]
     assert walked(TODAY) == wanted
-    balances.fold()
-    assert not ClientOwed.objects.filter(folded=False).exists() and balances.differences() == []
+    balances.fold(TODAY)
+    assert not ClientOwed.objects.filter(folded=False).exists() and balances.differences(TODAY) == []
     assert walked(TODAY) == walked(TODAY + DAY) == wanted
     assert walked(TODAY, "nt e") == [[("Client E", "EUR", 7), ("Client E", "GBP", 5)]]
     assert walked(TODAY, "%") == walked(TODAY, "_") == [[]]
@@ -237,7 +237,7 @@ def test_pages_lead_on_with_what_was_asked_for(sent: NewInvoice, desk: Browser, 
 
 def test_what_a_client_owes_is_kept_whatever_happens_to_its_invoices(sent: NewInvoice, client_of_ours: Client) -> None:
     def kept() -> dict[tuple[str, str], Decimal]:
-        assert balances.differences() == []
+        assert balances.differences(TODAY) == []
         rows = ClientOwed.objects.order_by().values_list("client__name", "currency").annotate(Sum("outstanding"))
         return {(name, currency): total for name, currency, total in rows if total}
 
@@ -250,12 +250,12 @@ def test_what_a_client_owes_is_kept_whatever_happens_to_its_invoices(sent: NewIn
     assert kept() == {("Other", "GBP"): 6}
     Invoice.objects.filter(pk=first.pk).update(status="VOID", outstanding=0)
     assert kept() == {}
-    balances.fold()
+    balances.fold(TODAY)
     assert not ClientOwed.objects.exists()
     ClientOwed.objects.create(client=client_of_ours, currency="GBP", invoices=1, outstanding=5)
-    (wrong,) = balances.differences()
+    (wrong,) = balances.differences(TODAY)
     assert (wrong.invoices, wrong.outstanding) == (-1, -5)
-    assert str(balances.mend()) == str([wrong])
+    assert str(balances.mend(TODAY)) == str([wrong])
     assert kept() == {} and not ClientOwed.objects.exists()
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from invoices import balances
 from invoices.models import ClientOwed
@@ -15,7 +16,8 @@ class Command(BaseCommand):
         parser.add_argument("--mend", action="store_true", help="put the totals right; safe while others write")
 
     def handle(self, *args: Any, mend: bool = False, **options: Any) -> None:
-        found = balances.mend() if mend else balances.differences()
+        today = timezone.localdate()
+        found = balances.mend(today) if mend else balances.differences(today)
         for row in found:
             if isinstance(row, ClientOwed):
                 self.stdout.write(
