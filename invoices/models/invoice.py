@@ -93,6 +93,11 @@ class Invoice(models.Model):
                 fields=["due_date", "id"], condition=Q(status__in=["SENT", "PART_PAID"]), name="invoice_to_be_paid"
             ),
             models.Index(
+                fields=["-issue_date", "-id", "due_date"],
+                condition=Q(status__in=["SENT", "PART_PAID"]),
+                name="invoice_awaited",
+            ),
+            models.Index(
                 fields=["client", "due_date"],
                 include=["currency", "outstanding", "issue_date", "kind"],
                 condition=Q(status__in=["SENT", "PART_PAID"]),
