@@ -56,7 +56,7 @@ def troubles(*more: str) -> tuple[Any, ...]:
 
 def _ask(*conditions: str) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(conditions)}")
+        cursor.execute(f"/* planned: told */ SELECT {', '.join(conditions)}")
         found: tuple[Any, ...] = cursor.fetchone()
         return found
 

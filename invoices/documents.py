@@ -15,7 +15,7 @@ from invoices.models import Client, Invoice
 
 CLIENT = ", ".join(f"'{name}', client.{name}" for name in ("uuid", *NewClient.__slots__))
 AMOUNTS = ("quantity", "unit_price", "discount", "net", "tax", "total")
-CONTENTS = f"""
+CONTENTS = f"""/* planned: contents */
     SELECT id, (SELECT json_build_object({CLIENT}) FROM invoices_client AS client WHERE client.id = client_id),
         coalesce((SELECT site.name FROM invoices_property AS site WHERE site.id = site_id), ''), (
             SELECT coalesce(json_agg(json_build_object(

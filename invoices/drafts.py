@@ -30,10 +30,11 @@ from invoices.models import (
 from invoices.totals import Sums, invoice_sums, line_sums
 from invoices.writing import insert
 
-BEGUN = f"""
+BEGUN = f"""/* planned: begun */
     WITH noted AS (
         INSERT INTO invoices_event (invoice_id, happened_at, actor_id, text)
-        SELECT nextval('invoices_invoice_id_seq'), %s, %s, text FROM unnest(%s::text[]) AS text RETURNING invoice_id
+        SELECT nextval('invoices_invoice_id_seq'), %s::timestamptz, %s::int, text FROM unnest(%s::text[]) AS text
+        RETURNING invoice_id
     )
     SELECT {epoch.HOLDS}, (SELECT currency FROM invoices_company WHERE id = 1),
         ARRAY(SELECT invoice_id FROM noted ORDER BY invoice_id)"""  # noqa: S608  # our own constant

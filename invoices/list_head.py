@@ -17,8 +17,8 @@ from invoices.models import ViewChoice
 from invoices.tiles import Tallies
 from invoices.trouble import HELD
 
-HEAD = """
-SELECT live.*, company.second_person_approves AS second, choice.left_out AS left_out, choice.in_order AS in_order,
+HEAD = """/* planned: head */
+SELECT {columns}, company.second_person_approves AS second, choice.left_out AS left_out, choice.in_order AS in_order,
     ({running}) AS running, {tallies} AS tallies,
     {holds} AS restored_copy, {broken} AS broken_connection, {held} AS held_invoices
 FROM (SELECT) AS one LEFT JOIN connectors_connection AS live ON live.state <> 'DISCONNECTED'
@@ -47,9 +47,8 @@ class Head:
 
 def head_for(actor: User, *, today: date | None = None) -> Head:
     """All of it in one question; the tallies only for a day."""
-    asked, given = _question(tiled=today is not None)
     days = [today, today] if today else []
-    found = next(iter(Connection.objects.raw(asked, [*given, *days, actor.pk, columns.PAGE])))
+    found = next(iter(Connection.objects.raw(_question(tiled=today is not None), [*days, actor.pk, columns.PAGE])))
     told: dict[str, Any] = vars(found)
     connection = found if found.pk else None
     kept = {name: json.loads(told[name] or "[]") for name in ("left_out", "in_order")}
@@ -64,8 +63,10 @@ def head_for(actor: User, *, today: date | None = None) -> Head:
 
 
 @cache
-def _question(*, tiled: bool) -> tuple[str, tuple[Any, ...]]:
-    """Its SQL, which is always the same, and what goes into the part about sends."""
-    running, given = sends.running().values("pk")[:1].query.sql_with_params()
+def _question(*, tiled: bool) -> str:
+    """Its SQL, which is always the same."""
+    asked, states = sends.running().values("pk")[:1].query.sql_with_params()
+    running = asked % tuple(f"'{state}'" for state in states)  # as they stand, an index of what is open is found
+    columns = ", ".join(f"live.{field.column}" for field in Connection._meta.concrete_fields)
     tallies = tiles.TOLD.format(counted=tiles.COUNTED.format(today="%s", live="live.id")) if tiled else "NULL"
-    return HEAD.format(running=running, tallies=tallies, holds=HOLDS, broken=BROKEN, held=HELD), given
+    return HEAD.format(columns=columns, running=running, tallies=tallies, holds=HOLDS, broken=BROKEN, held=HELD)

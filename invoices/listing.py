@@ -1,6 +1,6 @@
 """The invoice list: what a person asked to see, in any order, page by page by key, never counting the whole table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -140,7 +140,8 @@ def page(asked: Asked, connection: Connection | None, *, today: date, after: str
     order = _order(asked.sort)
     if back:
         order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
-    count, rows = _read(found, order, connection, matched)
+    is_plain = replace(asked, sort=NEWEST) == Asked()  # with a filter a plan is made for what it asks
+    count, rows = _read(found, order, connection, matched, before="/* planned: rows */" if is_plain else "")
     further, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if back:
         rows.reverse()
@@ -173,7 +174,11 @@ def these(ids: list[int], connection: Connection | None) -> list[Listed]:
 
 
 def _read(
-    found: QuerySet[Invoice], order: list[str], connection: Connection | None, matched: Question = finding.NOTHING
+    found: QuerySet[Invoice],
+    order: list[str],
+    connection: Connection | None,
+    matched: Question = finding.NOTHING,
+    before: str = "",
 ) -> tuple[int, list[Listed]]:
     """How many were matched, and the first of those found, one more than a page has: which as Django asks it, the rest
     by `ROWS`."""
@@ -185,7 +190,7 @@ def _read(
     match, words = matched
     live = connection.pk if connection else None
     with database.cursor() as cursor:
-        asked = ROWS.format(matched=match, page=page, order=", ".join(ordered))
+        asked = before + ROWS.format(matched=match, page=page, order=", ".join(ordered))
         cursor.execute(asked, [*words, *given, live, live, live])
         rows = cursor.fetchall()
     return rows[0][0], [_listed(row) for _, *row in rows if row[0]]

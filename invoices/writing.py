@@ -65,7 +65,7 @@ def _updating(model: type[Model], names: tuple[str, ...]) -> str:
     table, (key, *others) = model._meta.db_table, names
     values = ", ".join(f"{name} = given.{name}" for name in others)
     given = f"{_given(model, names)} AS given ({', '.join(names)})"
-    return f"UPDATE {table} SET {values} FROM {given} WHERE {table}.{key} = given.{key}"  # noqa: S608
+    return f"/* planned: update */ UPDATE {table} SET {values} FROM {given} WHERE {table}.{key} = given.{key}"  # noqa: S608
 
 
 def _given(model: type[Model], names: tuple[str, ...]) -> str:

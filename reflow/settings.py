@@ -13,6 +13,8 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from reflow.planning import Planned, Planning
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(os.environ.get("REFLOW_STATE_DIR") or BASE_DIR / ".reflow")
 
@@ -212,6 +214,7 @@ except (ValueError, ImproperlyConfigured):
 if not DATABASES["default"].get("NAME"):
     stop("DATABASE_URL", "is not a Postgres address", "postgres://reflow:password@127.0.0.1:5432/reflow")
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"].setdefault("OPTIONS", {}).update(connection_factory=Planning, cursor_factory=Planned)
 
 # The queue: Redis carries hints, so it may be wiped at any time -----------------------------------------
 REDIS_URL = text("REDIS_URL", "redis://127.0.0.1:6379/0")

@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 
-FOUND = """
-SELECT auth_user.*, array(
+COLUMNS = ", ".join(f"auth_user.{field.column}" for field in User._meta.concrete_fields)
+FOUND = f"""/* planned: signed_in */
+SELECT {COLUMNS}, array(
     SELECT app_label || '.' || codename FROM auth_permission
     JOIN django_content_type ON django_content_type.id = content_type_id
     WHERE auth_permission.id IN (
@@ -16,7 +17,7 @@ SELECT auth_user.*, array(
 ) AS granted, (
     SELECT name FROM auth_group JOIN auth_user_groups ON group_id = auth_group.id
     WHERE user_id = auth_user.id ORDER BY auth_group.id LIMIT 1
-) AS role FROM auth_user WHERE id = %s"""
+) AS role FROM auth_user WHERE id = %s"""  # noqa: S608  # our own names
 
 
 class SignedIn(ModelBackend):
