@@ -17,17 +17,18 @@ from incrementors.patterns import MAX_LENGTH, Pattern
 
 OWN_GROUPS = (Group.INVOICES, Group.CREDIT_NOTES)
 COUNT = "UPDATE incrementors_group SET next_value = next_value + %s WHERE key = %s RETURNING *"
-TAKE = f"""
+GIVEN_OUT = ", ".join(field.attname for field in Number._meta.concrete_fields)
+TAKE = f"""/* planned: take */
     WITH counted AS (
-        UPDATE incrementors_group SET next_value = next_value + 1 WHERE key = %(key)s
+        UPDATE incrementors_group SET next_value = next_value + 1 WHERE key = %s
         RETURNING *, (next_value - 1)::text AS figures
     ), written AS (
         SELECT *, prefix || lpad(figures, greatest(digits, length(figures)), '0') || suffix AS text FROM counted
     )
     INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
-    SELECT key, next_value - 1, text, prefix, suffix, %(holder)s, 'GIVEN', '', %(now)s
+    SELECT key, next_value - 1, text, prefix, suffix, %s::uuid, 'GIVEN', '', %s::timestamptz
     FROM written WHERE length(text) <= {MAX_LENGTH}
-    ON CONFLICT (upper(text)) WHERE outcome <> 'SKIPPED' DO NOTHING RETURNING *"""  # noqa: S608  # our own constant
+    ON CONFLICT (upper(text)) WHERE outcome <> 'SKIPPED' DO NOTHING RETURNING {GIVEN_OUT}"""  # noqa: S608  # our own constant
 NUMBERS = """
     INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
     SELECT %s, value, text, %s, %s, holder, outcome, reason, %s
@@ -68,9 +69,8 @@ def take_number(
     A text already given by any group, or that `known_elsewhere` knows (a platform's number of any invoice),
     is skipped and put on record. Raises NumberRefused when the next text is too long.
     """
-    given = {"key": key, "holder": holder, "now": now}
     while True:
-        number = next(iter(Number.objects.raw(TAKE, given)), None)
+        number = next(iter(Number.objects.raw(TAKE, [key, holder, now])), None)
         if number and not known_elsewhere(number.text):
             return number
         skipped = number or _counted_last(key, now)

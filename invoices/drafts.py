@@ -38,8 +38,9 @@ BEGUN = f"""/* planned: begun */
     )
     SELECT {epoch.HOLDS}, (SELECT currency FROM invoices_company WHERE id = 1),
         ARRAY(SELECT invoice_id FROM noted ORDER BY invoice_id)"""  # noqa: S608  # our own constant
-LOCK = "SELECT * FROM invoices_invoice WHERE id = %s FOR NO KEY UPDATE"
-GIVEN_THERE = "SELECT upper(number) FROM invoices_remoteinvoice WHERE upper(number) = ANY(%s)"
+WHOLE = ", ".join(field.attname for field in Invoice._meta.concrete_fields)
+LOCK = f"/* planned: lock */ SELECT {WHOLE} FROM invoices_invoice WHERE id = %s FOR NO KEY UPDATE"  # noqa: S608
+GIVEN_THERE = "/* planned: there */ SELECT upper(number) FROM invoices_remoteinvoice WHERE upper(number) = ANY(%s)"
 HEAD = (
     *("id", "uuid", "kind", "origin", "number", "number_prefix", "status", "client_id", "site_id"),
     *("issue_date", "due_date", "reference", "notes", "currency", "net", "tax", "total", "outstanding"),

@@ -26,7 +26,7 @@ OF_A_PUSH = (  # what `queue` writes
     *("state", "cause", "problems", "parked_because", "generation"),
     *("looked_at", "due_at", "requested_at", "requested_by"),
 )
-SECOND = "SELECT second_person_approves FROM invoices_company WHERE id = 1"
+SECOND = "/* planned: second */ SELECT second_person_approves FROM invoices_company WHERE id = 1"
 
 
 def approver(actor: User, *, second: bool | None = None) -> Callable[[Document], bool]:

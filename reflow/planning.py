@@ -31,9 +31,16 @@ class Planned(cursor):  # type: ignore[misc]
     """Its cursors."""
 
     connection: Planning
+    asked: tuple[str, Sequence[Any] | None] | None = None
+
+    @property
+    def query(self) -> Any:
+        """What was asked last, as logs have it: the statement itself, not the name of its plan."""
+        return self.mogrify(*self.asked) if self.asked else super().query
 
     def execute(self, query: Any, vars: Sequence[Any] | None = None) -> None:
         marked = MARKED.match(query) if isinstance(query, str) else None
+        self.asked = (query, vars) if marked else None
         if marked is None:
             super().execute(query, vars)
             return

@@ -10,6 +10,7 @@ from django.db import connection as database
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import DataError, NotSupportedError
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
 from invoices.filtering import SORTS, Asked
 from invoices.list_head import head_for
@@ -59,6 +60,17 @@ def test_a_statement_is_planned_once_and_answers_as_ever_whatever_is_handed_to_i
         assert len(planned(own, read, day, least)) == rows
     assert planned(own, "SELECT id FROM shelf WHERE name LIKE '7 %s'") == [(2,)], "without parameters % is itself"
     assert used(own) == {"shelf_1": 2, "shelf_2": 6, "shelf_3": 1}
+
+
+def test_logs_have_the_statement_and_not_the_name_of_its_plan(own: BaseDatabaseWrapper) -> None:
+    with CaptureQueriesContext(own) as seen:
+        planned(own, NAMES, 1)
+        plain(own, NAMES, 2)
+    first, second = (query["sql"] for query in seen.captured_queries)
+    assert (first, second) == (
+        "/* planned: shelf */ SELECT name FROM shelf WHERE id = 1",
+        "SELECT name FROM shelf WHERE id = 2",
+    )
 
 
 def test_a_refused_statement_is_refused_as_ever_and_goes_on_afterwards(own: BaseDatabaseWrapper) -> None:
