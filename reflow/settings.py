@@ -213,7 +213,7 @@ except (ValueError, ImproperlyConfigured):
     DATABASES = {"default": {}}
 if not DATABASES["default"].get("NAME"):
     stop("DATABASE_URL", "is not a Postgres address", "postgres://reflow:password@127.0.0.1:5432/reflow")
-DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {}).update(connection_factory=Planning, cursor_factory=Planned)
 
 # The queue: Redis carries hints, so it may be wiped at any time -----------------------------------------
