@@ -27,7 +27,7 @@ TAKE = f"""/* planned: take */
     )
     INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
     SELECT key, next_value - 1, text, prefix, suffix, %s::uuid, 'GIVEN', '', %s::timestamptz
-    FROM written WHERE length(text) <= {MAX_LENGTH}
+    FROM written WHERE length(text) <= {MAX_LENGTH} AND NOT {{elsewhere}}
     ON CONFLICT (upper(text)) WHERE outcome <> 'SKIPPED' DO NOTHING RETURNING {GIVEN_OUT}"""  # noqa: S608  # our own constant
 NUMBERS = """
     INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
@@ -61,28 +61,25 @@ class Given(NamedTuple):
     prefix: str
 
 
-def take_number(
-    *, key: str, holder: UUID, now: datetime, known_elsewhere: Callable[[str], bool] = lambda text: False
-) -> Number:
+def take_number(*, key: str, holder: UUID, now: datetime, elsewhere: str = "FALSE") -> Number:
     """Gives the holder the group's next free number; call it last in the transaction, as it locks the group.
 
-    A text already given by any group, or that `known_elsewhere` knows (a platform's number of any invoice),
-    is skipped and put on record. Raises NumberRefused when the next text is too long.
+    A text already given by any group, or known `elsewhere` (a platform's number of any invoice: a condition in SQL on
+    `written.text`, as each question more keeps others from the group for longer), is skipped and put on record. Raises
+    NumberRefused when the next text is too long.
     """
     while True:
-        number = next(iter(Number.objects.raw(TAKE, [key, holder, now])), None)
-        if number and not known_elsewhere(number.text):
+        for number in Number.objects.raw(TAKE.format(elsewhere=elsewhere), [key, holder, now]):
             return number
-        skipped = number or _counted_last(key, now)
-        skipped.holder, skipped.outcome, skipped.reason = None, Number.Outcome.SKIPPED, ALREADY
-        skipped.save()
+        _counted_last(key, now).save()
 
 
 def _counted_last(key: str, now: datetime) -> Number:
-    """What was just counted, and is either given already or too long, which is refused."""
+    """What was just counted, and is either taken already, so skipped, or too long, which is refused."""
     group = Group.objects.get(pk=key)
     value, affixes = group.next_value - 1, {"prefix": group.prefix, "suffix": group.suffix}
-    return Number(group=group, value=value, text=_text(group.pattern, value), given_at=now, **affixes)
+    text, skipped = _text(group.pattern, value), {"outcome": Number.Outcome.SKIPPED, "reason": ALREADY}
+    return Number(group=group, value=value, text=text, given_at=now, **affixes, **skipped)
 
 
 def take_numbers(

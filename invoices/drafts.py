@@ -40,6 +40,7 @@ BEGUN = f"""/* planned: begun */
         ARRAY(SELECT invoice_id FROM noted ORDER BY invoice_id)"""  # noqa: S608  # our own constant
 WHOLE = ", ".join(field.attname for field in Invoice._meta.concrete_fields)
 LOCK = f"/* planned: lock */ SELECT {WHOLE} FROM invoices_invoice WHERE id = %s FOR NO KEY UPDATE"  # noqa: S608
+NUMBERED_THERE = "EXISTS (SELECT FROM invoices_remoteinvoice WHERE upper(number) = upper(written.text))"
 GIVEN_THERE = "/* planned: there */ SELECT upper(number) FROM invoices_remoteinvoice WHERE upper(number) = ANY(%s)"
 HEAD = (
     *("id", "uuid", "kind", "origin", "number", "number_prefix", "status", "client_id", "site_id"),
@@ -138,7 +139,7 @@ def give_number(invoice: Invoice, *, now: datetime) -> None:
 
 
 def _take_number(invoice: Invoice, now: datetime) -> None:
-    number = take_number(key=group_of(invoice), holder=invoice.uuid, now=now, known_elsewhere=is_a_platform_number)
+    number = take_number(key=group_of(invoice), holder=invoice.uuid, now=now, elsewhere=NUMBERED_THERE)
     invoice.number, invoice.number_prefix = number.text, number.prefix
 
 
