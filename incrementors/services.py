@@ -24,11 +24,13 @@ TAKE = f"""/* planned: take */
         RETURNING *, (next_value - 1)::text AS figures
     ), written AS (
         SELECT *, prefix || lpad(figures, greatest(digits, length(figures)), '0') || suffix AS text FROM counted
-    )
-    INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
-    SELECT key, next_value - 1, text, prefix, suffix, %s::uuid, 'GIVEN', '', %s::timestamptz
-    FROM written WHERE length(text) <= {MAX_LENGTH} AND NOT {{elsewhere}}
-    ON CONFLICT (upper(text)) WHERE outcome <> 'SKIPPED' DO NOTHING RETURNING {GIVEN_OUT}"""  # noqa: S608  # our own constant
+    ), given AS (
+        INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
+        SELECT key, next_value - 1, text, prefix, suffix, %s::uuid, 'GIVEN', '', %s::timestamptz
+        FROM written WHERE length(text) <= {MAX_LENGTH} AND NOT {{elsewhere}}
+        ON CONFLICT (upper(text)) WHERE outcome <> 'SKIPPED' DO NOTHING RETURNING {GIVEN_OUT}
+    ){{held}}
+    SELECT {GIVEN_OUT} FROM given"""  # noqa: S608  # our own constants
 NUMBERS = """
     INSERT INTO incrementors_number (group_id, value, text, prefix, suffix, holder, outcome, reason, given_at)
     SELECT %s, value, text, %s, %s, holder, outcome, reason, %s
@@ -61,15 +63,19 @@ class Given(NamedTuple):
     prefix: str
 
 
-def take_number(*, key: str, holder: UUID, now: datetime, elsewhere: str = "FALSE") -> Number:
+def take_number(
+    *, key: str, holder: UUID, now: datetime, elsewhere: str = "FALSE", write: str = "", values: Sequence[object] = ()
+) -> Number:
     """Gives the holder the group's next free number; call it last in the transaction, as it locks the group.
 
-    A text already given by any group, or known `elsewhere` (a platform's number of any invoice: a condition in SQL on
-    `written.text`, as each question more keeps others from the group for longer), is skipped and put on record. Raises
-    NumberRefused when the next text is too long.
+    A text already given by any group, or known `elsewhere` (a platform's number of any invoice), is skipped and put on
+    record. `elsewhere` is a condition in SQL on `written.text`, and `write` a statement that writes the holder's own
+    row with `values`, and with text and prefix from `given`: each question more would keep others from the group for
+    longer. Raises NumberRefused when the next text is too long.
     """
+    taking = TAKE.format(elsewhere=elsewhere, held=f", held AS ({write})" if write else "")
     while True:
-        for number in Number.objects.raw(TAKE.format(elsewhere=elsewhere), [key, holder, now]):
+        for number in Number.objects.raw(taking, [key, holder, now, *values]):
             return number
         _counted_last(key, now).save()
 

@@ -47,6 +47,10 @@ HEAD = (
     *("issue_date", "due_date", "reference", "notes", "currency", "net", "tax", "total", "outstanding"),
     *("version", "created_at", "created_by_id"),
 )
+UNNUMBERED = tuple(name for name in HEAD if name not in ("number", "number_prefix"))
+WRITE = f"""
+    INSERT INTO invoices_invoice (number, number_prefix, {", ".join(UNNUMBERED)})
+    SELECT text, prefix, {", ".join(["%s"] * len(UNNUMBERED))} FROM given"""  # noqa: S608
 LINE = (
     *("invoice_id", "position", "item_id", "description", "quantity", "unit_price", "discount_percent"),
     *("tax_rate_id", "nominal_code", "discount", "net", "tax", "total"),
@@ -103,8 +107,8 @@ def create_invoice(*, draft: InvoiceDraft, actor: User, now: datetime, scratch: 
         insert(InvoiceLine, LINE, _put(invoice, draft))
         if scratch:
             scratches.forget(actor, invoice=None, key=scratch)
-        _take_number(invoice, now)
-        _write([invoice])
+        _take_number(invoice, now, write=WRITE, values=[getattr(invoice, name) for name in UNNUMBERED])
+        _is_written(invoice)
     return invoice
 
 
@@ -128,7 +132,11 @@ def _begun(notes: Sequence[str], actor: User, now: datetime) -> list[Invoice]:
 def _write(invoices: Sequence[Invoice]) -> None:
     insert(Invoice, HEAD, [[getattr(invoice, name) for name in HEAD] for invoice in invoices])
     for invoice in invoices:
-        invoice._state.adding, invoice._state.db = False, DEFAULT_DB_ALIAS
+        _is_written(invoice)
+
+
+def _is_written(invoice: Invoice) -> None:
+    invoice._state.adding, invoice._state.db = False, DEFAULT_DB_ALIAS
 
 
 def give_number(invoice: Invoice, *, now: datetime) -> None:
@@ -138,8 +146,9 @@ def give_number(invoice: Invoice, *, now: datetime) -> None:
     invoice.save(update_fields=["number", "number_prefix"])
 
 
-def _take_number(invoice: Invoice, now: datetime) -> None:
-    number = take_number(key=group_of(invoice), holder=invoice.uuid, now=now, elsewhere=NUMBERED_THERE)
+def _take_number(invoice: Invoice, now: datetime, **row: Any) -> None:
+    """With `write` and `values` its row is written by the way; see `take_number`."""
+    number = take_number(key=group_of(invoice), holder=invoice.uuid, now=now, elsewhere=NUMBERED_THERE, **row)
     invoice.number, invoice.number_prefix = number.text, number.prefix
 
 

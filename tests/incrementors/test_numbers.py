@@ -121,8 +121,7 @@ def test_the_number_is_taken_last_so_that_the_group_is_locked_for_a_moment_only(
     writing = [sql for sql in asked if any(word in sql for word in ("INSERT", "UPDATE", "COPY"))]
     lock = next(n for n, sql in enumerate(writing) if "UPDATE incrementors_group" in sql)
     assert [re.findall("(?:INSERT INTO|COPY) ([a-z_]+)", sql) for sql in writing[lock:]] == [
-        ["incrementors_number"],
-        ["invoices_invoice"],
+        ["incrementors_number", "invoices_invoice"],
     ]
 
 
