@@ -65,7 +65,8 @@ def live_connection() -> Connection | None:
 @cache
 def _live() -> tuple[str, tuple[object, ...]]:
     """Put into SQL once, as every page and each approval asks it."""
-    return Connection.objects.live().order_by("pk")[:1].query.sql_with_params()
+    asked, given = Connection.objects.live().order_by("pk")[:1].query.sql_with_params()
+    return f"/* planned: live */ {asked}", given
 
 
 def platform_of(connection: Connection) -> type[Connector]:

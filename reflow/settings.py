@@ -181,6 +181,7 @@ AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken", "next"]
+SESSION_ENGINE = "settings_ui.sessions"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "reflow-session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "reflow-csrf"

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -242,3 +244,20 @@ def test_a_wrong_setting_of_mail_stops_the_start_with_its_name_and_an_example(
     assert refused["said"].startswith(f"Reflow cannot start: {name} ")
     assert f"For example: {name}=" in refused["said"]
     assert "hidden" not in refused["said"]
+
+
+def test_a_session_that_has_expired_or_that_nobody_has_is_none(staff: User) -> None:
+    browser = Client()
+    browser.force_login(staff)
+    assert browser.get("/invoices/").status_code == 200
+    session = Session.objects.get()
+    Session.objects.update(expire_date=timezone.now())
+    assert browser.get("/invoices/").status_code == 302
+    Session.objects.update(expire_date=timezone.now() + timedelta(hours=1))
+    browser.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    assert browser.get("/invoices/").status_code == 200
+    browser.cookies[settings.SESSION_COOKIE_NAME] = "known-to-nobody"
+    assert browser.get("/invoices/").status_code == 302
+    assert sign_in(browser, "sam", "sam-password").status_code == 302
+    assert browser.cookies[settings.SESSION_COOKIE_NAME].value not in ("known-to-nobody", session.session_key)
+    assert browser.get("/invoices/").status_code == 200
