@@ -71,7 +71,8 @@ def test_without_the_database_it_is_not_ready_and_says_so(client: Browser, monke
 
 
 def test_with_a_migration_missing_it_says_what_to_run(client: Browser) -> None:
-    MigrationRecorder.Migration.objects.filter(app="invoices", name="0028_owed_by_client").delete()
+    applied = MigrationRecorder.Migration.objects.filter(app="invoices").order_by("name")
+    applied.filter(pk=applied.values("pk").reverse()[:1]).delete()  # the latest
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["database"] == "1 migrations are missing: run `manage.py migrate`"
