@@ -13,7 +13,8 @@ class InvoiceTotal(models.Model):
     Triggers on the invoices write the rows, in the transaction of the change, whoever makes it and however. They only
     ever add rows, so no two writers wait for each other; `balances.fold` makes one of many. `status` is ASKED for a
     draft that waits for approval; `month` the first day of the month it is dated in; `due_date` is kept for those
-    that are to be paid; a credit note has none, and takes its amount off, as its sums are negative.
+    that are to be paid, by the month once it is long past; a credit note has none, and takes its amount off, as its
+    sums are negative.
     """
 
     class Status(models.TextChoices):
