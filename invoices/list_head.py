@@ -18,7 +18,7 @@ from invoices.tiles import Tallies
 from invoices.trouble import HELD
 
 HEAD = """/* planned: head */
-SELECT {columns}, company.second_person_approves AS second, choice.left_out AS left_out, choice.in_order AS in_order,
+SELECT {whole}, company.second_person_approves AS second, choice.left_out AS left_out, choice.in_order AS in_order,
     ({running}) AS running, {tallies} AS tallies,
     {holds} AS restored_copy, {broken} AS broken_connection, {held} AS held_invoices
 FROM (SELECT) AS one LEFT JOIN connectors_connection AS live ON live.state <> 'DISCONNECTED'
@@ -67,6 +67,6 @@ def _question(*, tiled: bool) -> str:
     """Its SQL, which is always the same."""
     asked, states = sends.running().values("pk")[:1].query.sql_with_params()
     running = asked % tuple(f"'{state}'" for state in states)  # as they stand, an index of what is open is found
-    columns = ", ".join(f"live.{field.column}" for field in Connection._meta.concrete_fields)
+    whole = ", ".join(f"live.{field.column}" for field in Connection._meta.concrete_fields)
     tallies = tiles.TOLD.format(counted=tiles.COUNTED.format(today="%s", live="live.id")) if tiled else "NULL"
-    return HEAD.format(columns=columns, running=running, tallies=tallies, holds=HOLDS, broken=BROKEN, held=HELD)
+    return HEAD.format(whole=whole, running=running, tallies=tallies, holds=HOLDS, broken=BROKEN, held=HELD)
