@@ -123,15 +123,17 @@ def test_pages_are_answered_while_a_migration_adds_to_the_tables_they_read(admin
 
 def test_the_list_is_planned_once_in_each_order_and_its_head(admin: User, invoice: Invoice) -> None:
     """Where nothing else is asked for; a filter is planned for what it asks."""
+    day = date(2026, 11, 23)
     before = used(database)
+    plain(database, "SET LOCAL plan_cache_mode = force_generic_plan")  # else Postgres goes by its estimates
     for _ in range(8):
-        head_for(admin, today=date(2026, 11, 23))
+        head_for(admin, today=day)
         for sort in SORTS:
-            assert [one.pk for one in page(Asked(sort=sort), None, today=date(2026, 11, 23)).invoices] == [invoice.pk]
-    page(Asked(q="gutter"), None, today=date(2026, 11, 23))
-    page(Asked(status="DRAFT"), None, today=date(2026, 11, 23))
+            assert [one.pk for one in page(Asked(sort=sort), None, today=day).invoices] == [invoice.pk]
+    page(Asked(q="gutter"), None, today=day)
+    page(Asked(status="DRAFT"), None, today=day)
     new = {name: times for name, times in used(database).items() if times - before.get(name, 0) >= 8}
     kinds = [name.rpartition("_")[0] for name in new]
     assert (kinds.count("head"), kinds.count("rows")) == (1, len(SORTS))
-    reused = {name for name, _, generic in plain(database, PLANS) if generic}
-    assert {name for name in new if name.startswith("head")} <= reused
+    of_any_values = {name: times for name, _, times in plain(database, PLANS)}
+    assert all(of_any_values[name] >= 8 for name in new), "one plan serves whatever is asked for"
