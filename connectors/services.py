@@ -27,7 +27,7 @@ from connectors.interface import (
 )
 from connectors.links import Ours
 from connectors.models import Catalogue, Connection, Credential, RemoteLink
-from connectors.options import Kind
+from connectors.options import SEND_ON_APPROVAL, Kind
 from connectors.registry import PLATFORMS, endpoints
 
 CATALOGUE_AGE = timedelta(minutes=1)
@@ -52,6 +52,9 @@ class Beside:
 
 
 NOTHING = Beside()
+SENDS_ON_APPROVAL = f"""EXISTS (
+    SELECT FROM connectors_connection WHERE state <> '{Connection.State.DISCONNECTED}'
+    AND coalesce(sync_settings->>'{SEND_ON_APPROVAL.name}', '{SEND_ON_APPROVAL.default}') = 'ON')"""
 
 
 class ChoiceRefused(Exception):

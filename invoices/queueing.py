@@ -4,8 +4,10 @@ What is here changes the rows it is handed and says what goes into their history
 saves them.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -13,6 +15,7 @@ from django.db.models import F, Q
 
 from connectors.interface import Fix
 from connectors.models import Connection
+from connectors.services import SENDS_ON_APPROVAL
 from invoices.documents import Contents, freeze
 from invoices.drafts import Refused, locked, must_be
 from invoices.models import Invoice, Push, PushAttempt
@@ -26,16 +29,33 @@ OF_A_PUSH = (  # what `queue` writes
     *("state", "cause", "problems", "parked_because", "generation"),
     *("looked_at", "due_at", "requested_at", "requested_by"),
 )
-SECOND = "/* planned: second */ SELECT second_person_approves FROM invoices_company WHERE id = 1"
+RULES = f"""/* planned: rules */
+    SELECT EXISTS (SELECT FROM invoices_company WHERE id = 1 AND second_person_approves), {SENDS_ON_APPROVAL}"""  # noqa: S608
+SAVE = f"""/* planned: approved */
+    WITH noted AS (
+        INSERT INTO invoices_event (invoice_id, happened_at, actor_id, text) VALUES (%s, %s, %s, '{APPROVED}'))
+    UPDATE invoices_invoice SET {", ".join(f"{name} = %s" for name in OF_AN_APPROVAL[1:])}
+    WHERE id = %s"""  # noqa: S608  # our own constants
+
+
+class Rules(NamedTuple):
+    """What is set about approval: whether a second person gives it, and whether what is approved leaves at once."""
+
+    second: bool
+    sends: bool
+
+
+def rules() -> Rules:
+    with connection.cursor() as cursor:
+        cursor.execute(RULES)
+        return Rules(*cursor.fetchone())
 
 
 def approver(actor: User, *, second: bool | None = None) -> Callable[[Document], bool]:
     """Which invoices this person may approve, for many of them at once; `second`: a second person approves here."""
     may = actor.has_perm("invoices.approve_invoice")
     if second is None:
-        with connection.cursor() as cursor:
-            cursor.execute(SECOND)
-            second = cursor.fetchone() == (True,)
+        second = rules().second
     return lambda invoice: may and not (second and invoice.created_by_id == actor.pk)
 
 
@@ -58,6 +78,13 @@ def approve(
     invoice.status = Invoice.Status.APPROVED
     invoice.frozen = frozen
     invoice.approved_at, invoice.approved_by, invoice.asked_at = now, actor, None
+
+
+def save_approval(invoice: Invoice, actor: User, now: datetime) -> None:
+    """What `approve` has changed on it, with its note, in one statement."""
+    head = (invoice.status, json.dumps(invoice.frozen), invoice.approved_at, invoice.approved_by_id, invoice.asked_at)
+    with connection.cursor() as cursor:
+        cursor.execute(SAVE, [invoice.pk, now, actor.pk, *head, invoice.pk])
 
 
 def save_approved(invoices: Sequence[Invoice]) -> None:

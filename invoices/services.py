@@ -5,7 +5,7 @@ What happens to a draft before that is in `drafts`, and comes through this door 
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,10 +41,10 @@ from invoices.queueing import approver
 def approve(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
     """Draft to Approved; what will be sent is frozen from here on. Where the connection says so, it is queued too."""
     with transaction.atomic():
-        invoice = locked(invoice_id)
-        _approve(invoice, actor, now)
-        connection = live_connection()
-        if connection and connection.options.send_on_approval and not obstacles(invoice, connection):
+        invoice, rules = locked(invoice_id), queueing.rules()
+        _approve(invoice, approver(actor, second=rules.second), actor, now)
+        connection = live_connection() if rules.sends else None
+        if connection and not obstacles(invoice, connection):
             push = invoice.pushes.select_for_update().filter(connection=connection).first()
             _queue(invoice, connection, push, actor, now)
     return invoice
@@ -67,10 +67,9 @@ def ask_for_approval(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
     return invoice
 
 
-def _approve(invoice: Invoice, actor: User, now: datetime) -> None:
-    queueing.approve(invoice, approver(actor), actor, now)
-    queueing.save_approved([invoice])
-    note(invoice, queueing.APPROVED, actor, now)
+def _approve(invoice: Invoice, may_approve: Callable[[Invoice], bool], actor: User, now: datetime) -> None:
+    queueing.approve(invoice, may_approve, actor, now)
+    queueing.save_approval(invoice, actor, now)
 
 
 def return_to_draft(*, invoice_id: int, actor: User, now: datetime) -> Invoice:
@@ -111,7 +110,7 @@ def request_push(*, invoice_id: int, actor: User, now: datetime) -> Push:
         if found := obstacles(invoice, connection):
             raise found[0]
         if invoice.status == Invoice.Status.DRAFT:
-            _approve(invoice, actor, now)
+            _approve(invoice, approver(actor), actor, now)
         must_be(invoice, Invoice.Status.APPROVED, "sent")
         _must_not_be_elsewhere(invoice, connection)
         _must_not_be_misdirected(push)

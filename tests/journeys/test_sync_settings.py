@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 
 from connectors.interface import Fix
 from connectors.models import Connection, RemoteLink
-from connectors.services import set_sync_settings
+from connectors.services import live_connection, set_sync_settings
 from invoices import push as worker
-from invoices import services
+from invoices import queueing, services
 from invoices.models import Client, Company, Invoice, Item, Push, RemoteInvoice
 from invoices.standing import shown_number
 from tests.books import Sandbox
@@ -152,6 +152,17 @@ def test_without_it_approving_sends_nothing(
 ) -> None:
     services.approve(invoice_id=invoice.pk, actor=staff, now=now)
     assert not Push.objects.exists()
+
+
+@pytest.mark.parametrize("state", [Connection.State.ACTIVE, Connection.State.RECONNECT, Connection.State.DISCONNECTED])
+@pytest.mark.parametrize("stored", [{}, {"send_on_approval": "ON"}, {"send_on_approval": "OFF"}])
+def test_what_an_approval_asks_is_what_the_connection_says(
+    connection: Connection, stored: dict[str, str], state: str, now: datetime
+) -> None:
+    gone = now if state == Connection.State.DISCONNECTED else None
+    Connection.objects.update(sync_settings=stored, state=state, disconnected_at=gone)
+    live = live_connection()
+    assert queueing.rules().sends == bool(live and live.options.send_on_approval)
 
 
 def test_a_line_carries_its_own_nominal_code_only_where_the_setting_says_so(
