@@ -18,8 +18,8 @@ INVOICES = (
 )
 LINES = "INSERT INTO bench_line (invoice_id, position, description, quantity, unit_price, net, tax) VALUES %s"
 OUTBOX = "INSERT INTO bench_outbox (invoice_id, state, due_at) VALUES %s"
-SEND = """INSERT INTO bench_outbox (invoice_id, state, due_at)
-    SELECT id, 'READY', now() FROM invoices_invoice ORDER BY id DESC LIMIT %s"""
+SEND = """INSERT INTO {} (invoice_id, state, due_at)
+    SELECT id, 'READY', now() FROM bench_invoice ORDER BY id DESC LIMIT %s"""
 
 
 def lay() -> None:
@@ -54,6 +54,7 @@ def next_number(on: Any) -> None:
     on.connection.commit()
 
 
-def send(on: Any, count: int) -> None:
-    on.execute(SEND, [count])
+def send(on: Any, count: int, table: str = "bench_outbox") -> None:
+    """`bench_keyless` is an outbox that no foreign key holds to its invoices."""
+    on.execute(SEND.format(table), [count])
     on.connection.commit()

@@ -16,10 +16,11 @@ CREATE TABLE bench_line (
 );
 CREATE INDEX ON bench_line (invoice_id);
 CREATE TABLE bench_outbox (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, invoice_id bigint NOT NULL, state text NOT NULL,
-    due_at timestamptz NOT NULL
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, invoice_id bigint NOT NULL REFERENCES bench_invoice,
+    state text NOT NULL, due_at timestamptz NOT NULL
 );
 CREATE INDEX ON bench_outbox (due_at, id) WHERE state = 'READY';
+CREATE TABLE bench_keyless (LIKE bench_outbox INCLUDING ALL);
 INSERT INTO bench_invoice (number, client_id, issue_date, due_date, net, tax, status)
 SELECT 'A-' || id, client_id, issue_date, due_date, net, tax, status FROM invoices_invoice ORDER BY id;
 INSERT INTO bench_line (invoice_id, position, description, quantity, unit_price, net, tax)

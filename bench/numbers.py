@@ -193,8 +193,13 @@ def _sending(actor: User, on: Any) -> Iterator[Figure]:
         send = bulk_services.choose(ids=newest, actor=actor, now=timezone.now())
         bulk_services.start(send_id=send.pk, green=len(newest), actor=actor, now=timezone.now())
 
-    took = rounds.measure({"click": click, "floor": lambda: floor.send(on, MANY)}, times=1)
-    yield Figure(goal="11", what=f"{MANY:,}", samples=took.ratios("click", "floor"), plain=_ms(took, "click", "floor"))
+    sides = {
+        "click": click,
+        "floor": lambda: floor.send(on, MANY),
+        "without its key": lambda: floor.send(on, MANY, "bench_keyless"),
+    }
+    took = rounds.measure(sides, times=1)
+    yield Figure(goal="11", what=f"{MANY:,}", samples=took.ratios("click", "floor"), plain=_ms(took, *sides))
     send = bulk_services.choose(ids=drafted, actor=actor, now=timezone.now())
     bulk_services.start(send_id=send.pk, green=len(drafted), actor=actor, now=timezone.now())
     with CaptureQueriesContext(connection) as captured:
