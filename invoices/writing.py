@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache
+from types import NoneType
 from typing import Any
 
 from django.db import connection
@@ -20,23 +21,22 @@ def insert(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[A
 
     By COPY, which takes half of what an INSERT does; columns that are left out are NULL.
     """
-    documents, copying = _documents(model, names), f"COPY {model._meta.db_table} ({', '.join(names)}) FROM STDIN"
+    copying = f"COPY {model._meta.db_table} ({', '.join(names)}) FROM STDIN"
     for start in range(0, len(rows), CHUNK):
-        some = rows[start : start + CHUNK]
-        if documents:
-            some = [*zip(*_columns(model, names, some), strict=True)]
-        text = io.StringIO("".join(["\t".join(map(_copied, row)) + "\n" for row in some]))
+        columns = map(_copied, _columns(model, names, rows[start : start + CHUNK]))
+        text = io.StringIO("".join(["\t".join(row) + "\n" for row in zip(*columns, strict=True)]))
         with connection.cursor() as cursor, connection.wrap_database_errors:
             cursor.copy_expert(copying, text)
 
 
-def _copied(value: object) -> str:
+def _copied(column: Sequence[object]) -> list[str]:
     """As COPY takes it: a backslash begins what means something else, and \\N is NULL."""
-    if value is None:
-        return "\\N"
-    if not isinstance(value, str):
-        return str(value)
-    return value.translate(ESCAPED) if SPECIAL.search(value) else value
+    texts = [*map(str, column)]
+    if SPECIAL.search("".join(texts)):
+        texts = [text.translate(ESCAPED) for text in texts]
+    if NoneType in set(map(type, column)):
+        texts = ["\\N" if value is None else text for value, text in zip(column, texts, strict=True)]
+    return texts
 
 
 def update(model: type[Model], names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
