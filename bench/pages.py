@@ -1,4 +1,4 @@
-"""What a page costs at 10,000 and at 1,000,000 invoices: each is asked for by a signed-in admin, through all layers."""
+"""What a page costs at 10,000, 100,000 and 1,000,000 invoices, asked for by a signed-in admin through all layers."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from bench import books, rounds
 from bench.goals import Figure
-from bench.rounds import Rounds
 from incrementors.models import Number
 from invoices.filtering import SORTS
 from invoices.listing import FIELDS
 from invoices.models import Client, Invoice, Push
 
-SMALL = 10_000
+SMALL, MIDDLING = 10_000, 100_000
 Address = Callable[[], str]
 
 
@@ -209,14 +208,14 @@ def _held() -> int:
 
 
 def run(large: int) -> Iterator[Figure]:
-    """Every page at both ends, by turns; the list is held to more."""
-    sides = {count: Side.of(count) for count in (SMALL, large)}
+    """Every page at both ends and between them, by turns; the list is held to more."""
+    sides = {count: Side.of(count) for count in sorted({SMALL, MIDDLING, large})}
     for what, address in [*lists(), *others()]:
         yield from _figures(what, address, sides)
 
 
 def _figures(what: str, address: Address, sides: Mapping[int, Side]) -> Iterator[Figure]:
-    small, large = sides
+    small, large = min(sides), max(sides)
     there, statements, blocks, rows = {}, {}, {}, {}
     for count, side in sides.items():
         books.use(side.name)
@@ -226,11 +225,12 @@ def _figures(what: str, address: Address, sides: Mapping[int, Side]) -> Iterator
         statements[count] = len(captured)
         blocks[count] = _blocks(side, there[count])
     took = rounds.measure({str(count): _asking(side, there[count]) for count, side in sides.items()})
-    looked = f"{blocks[small]:,}, {blocks[large]:,} blocks; {statements[large]} SQL"
-    told = f"{_plain(took, small)}, {_plain(took, large)}; {looked}"
+    times = ", ".join(f"{took.milliseconds(str(count)):.1f}" for count in sides)
+    looked = ", ".join(f"{blocks[count]:,}" for count in sides)
+    told = f"{times} ms; {looked} blocks; {statements[large]} SQL"
     ratios = took.ratios(str(large), str(small))
     if what.startswith(("list", "search")):
-        told += f"; {rows[small]}, {rows[large]} rows"
+        told += f"; {', '.join(str(rows[count]) for count in sides)} rows"
         yield Figure(goal="9", what=what, samples=ratios, plain=told)
         yield Figure(goal="9b", what=what, samples=tuple(Fraction(each) for each in statements.values()))
     grown = tuple(Fraction(rounds.exponent(ratio, large // small)) for ratio in ratios)
@@ -261,7 +261,3 @@ def _asking(side: Side, address: str) -> Callable[[], None]:
         ask()
 
     return here
-
-
-def _plain(took: Rounds, count: int) -> str:
-    return f"{took.milliseconds(str(count)):.1f} ms"
