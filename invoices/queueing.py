@@ -34,7 +34,7 @@ RULES = f"""/* planned: rules */
 SAVE = f"""/* planned: approved */
     WITH noted AS (
         INSERT INTO invoices_event (invoice_id, happened_at, actor_id, text) VALUES (%s, %s, %s, '{APPROVED}'))
-    UPDATE invoices_invoice SET {", ".join(f"{name} = %s" for name in OF_AN_APPROVAL[1:])}
+    UPDATE invoices_invoice SET status = %s, frozen = %s, approved_at = %s, approved_by_id = %s, asked_at = NULL
     WHERE id = %s"""  # noqa: S608  # our own constants
 
 
@@ -82,9 +82,9 @@ def approve(
 
 def save_approval(invoice: Invoice, actor: User, now: datetime) -> None:
     """What `approve` has changed on it, with its note, in one statement."""
-    head = (invoice.status, json.dumps(invoice.frozen), invoice.approved_at, invoice.approved_by_id, invoice.asked_at)
+    by, frozen = (now, actor.pk), json.dumps(invoice.frozen)
     with connection.cursor() as cursor:
-        cursor.execute(SAVE, [invoice.pk, now, actor.pk, *head, invoice.pk])
+        cursor.execute(SAVE, [invoice.pk, *by, invoice.status, frozen, *by, invoice.pk])
 
 
 def save_approved(invoices: Sequence[Invoice]) -> None:
