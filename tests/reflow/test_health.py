@@ -1,7 +1,9 @@
 """Whether this process lives, and whether it can serve: each part says what is missing."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,8 +15,8 @@ from django.test import Client as Browser
 from redis import Redis
 
 from reflow import health
-from reflow.processes import Processes
-from reflow.servers import free_port, start_valkey
+from reflow.processes import wait_until
+from reflow.servers import free_port, valkey_binary
 
 pytestmark = pytest.mark.django_db
 
@@ -57,9 +59,23 @@ def test_a_broker_that_does_not_answer_is_not_waited_for(client: Browser) -> Non
     assert client.get("/readyz").json()["broker"] == "does not answer"
 
 
-def test_a_broker_on_a_socket_is_found(client: Browser, settings: Any, tmp_path: Path) -> None:
-    address = start_valkey(Processes(tmp_path), tmp_path / "valkey", durable=False)
-    settings.REDIS_URL = address
+@pytest.fixture
+def socket_of_a_broker() -> Iterator[Path]:
+    """A broker that listens on nothing else; the name of a socket must be short."""
+    with TemporaryDirectory() as home:
+        path = Path(home) / "valkey.sock"
+        command = [valkey_binary(), "--port", "0", "--unixsocket", path, "--save", "", "--dir", home]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as broker:
+            try:
+                assert wait_until(path.exists, seconds=20)
+                yield path
+            finally:
+                broker.terminate()
+
+
+@pytest.mark.parametrize("more", ["", "?virtual_host=3"])
+def test_a_broker_on_a_socket_is_found(client: Browser, settings: Any, socket_of_a_broker: Path, more: str) -> None:
+    settings.REDIS_URL = f"redis+socket://{socket_of_a_broker}{more}"
     assert client.get("/readyz").json()["broker"] == "ok"
 
 
