@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 from bench import machine
+from bench.rounds import LARGE, MIDDLING
 
 PARTS = ("pages", "admin", "browser", "numbers", "flush", "imports", "peers", "sends")
 LONG = ("peers", "sends")  # not in a quick run
-MIDDLING, LARGE = 100_000, 1_000_000
 
 
 def main() -> int:

@@ -12,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from bench import books, rounds
 from bench.goals import Figure
+from bench.rounds import MIDDLING, SMALL
 from incrementors.models import Number
 from invoices.filtering import SORTS
 from invoices.listing import FIELDS
 from invoices.models import Client, Invoice, Push
 
-SMALL, MIDDLING = 10_000, 100_000
 Address = Callable[[], str]
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from statistics import median
 
+SMALL, MIDDLING, LARGE = 10_000, 100_000, 1_000_000  # invoices in a database
 QUICK = bool(os.environ.get("QUICK"))
 ROUNDS = 1 if QUICK else 3
 TIMES = 3 if QUICK else 9  # that each side runs in a round

@@ -67,7 +67,7 @@ def live_connection() -> Connection | None:
 
 @cache
 def _live() -> tuple[str, tuple[object, ...]]:
-    """Put into SQL once, as every page and each approval asks it."""
+    """Put into SQL once, as every page asks it."""
     asked, given = Connection.objects.live().order_by("pk")[:1].query.sql_with_params()
     return f"/* planned: live */ {asked}", given
 
