@@ -1,6 +1,5 @@
 """Take a number, let one go with its reason, change how a group counts."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -8,9 +7,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, Max, Q, QuerySet, Value
-from django.db.models.functions import Cast, Length, StrIndex, Substr, Upper
-from django.db.models.lookups import GreaterThan
+from django.db.models import BigIntegerField, Max, Value
+from django.db.models.functions import Cast, Length, Substr
 
 from incrementors.models import Group, GroupChange, Number
 from incrementors.patterns import MAX_LENGTH, Pattern
@@ -42,7 +40,6 @@ USE = """
     RETURNING holder, text, prefix"""
 GIVEN = "SELECT upper(text) FROM incrementors_number WHERE upper(text) = ANY(%s) AND outcome <> 'SKIPPED'"
 ALREADY = "The text was already taken."
-FIGURES = re.compile("[0-9]{5,}")
 FARTHEST = 100_000  # numbers that a group can have given since a backup
 AT_ONCE = 250  # numbers kept in one transaction: whoever takes one beside waits no longer than for these
 
@@ -297,24 +294,3 @@ def _check_start(pattern: Pattern, next_value: int) -> None:
             f"The first safe starting position is {safe} ({pattern.text(safe)}).",
             safe=safe,
         )
-
-
-def has_in(field: str, word: str) -> Q:
-    """Whether it has the word in it, upper or lower case, for an index of trigrams.
-
-    Of INV-0004321 only the figures are looked up there: every number has the other trigrams, so that each would be read
-    for all of them.
-    """
-    figures = max(FIGURES.findall(word), key=len, default=word)
-    known = Q((f"{field}__icontains", figures))
-    return known if figures == word else known & Q(GreaterThan(StrIndex(Upper(field), Upper(Value(word))), 0))
-
-
-def holders_of(text: str, *, whole: bool = False) -> QuerySet[Number, UUID | None]:
-    """Who holds, or once held, a number in which the text is found; `whole` means that it is the figure of it."""
-    if whole:
-        value = int(text) if text.isdecimal() else 0
-        found = Number.objects.filter(value=value)
-    else:
-        found = Number.objects.filter(has_in("text", text))
-    return found.filter(holder__isnull=False).values_list("holder", flat=True)

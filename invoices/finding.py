@@ -1,137 +1,182 @@
-"""The search: by every number an invoice ever had, its client, reference and lines, the newest thousand."""
+"""The search: by every number an invoice ever had, its client, reference and lines, the newest thousand.
+
+It is put together as SQL, in which each value has a name, and words their place among the others behind it.
+"""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import reduce
-from operator import and_, or_
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import QuerySet
 
-from incrementors.services import FIGURES, has_in, holders_of
-from invoices.models import Client, Import, ImportedRow, Invoice, InvoiceLine, RemoteInvoice
+from invoices.models import Invoice
 
 LIMIT = 1000
 WORDS = 5
 MANY = 2000  # clients, or invoices that a word is in, whose ids are handed over
+FEW = 300  # invoices that a word is in, each of which is then asked for the other words
+HANDFUL = 50  # clients
 SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
-INVOICES = Import.Kind.INVOICES
+FIGURES = re.compile("[0-9]{5,}")
+GIVEN = re.compile(r"%\((\w+)\)s")
 Question = tuple[str, tuple[Any, ...]]  # SQL, and what goes into it
-NEWEST = "SELECT DISTINCT id FROM ({found}) AS found (id) ORDER BY id DESC LIMIT {limit}"
 NOTHING: Question = ("SELECT NULL::bigint WHERE FALSE", ())
-THEIRS = "(upper(name) LIKE upper(%s) OR upper(reference) LIKE upper(%s))"  # of a client
-CLIENTS = "ARRAY(SELECT id FROM invoices_client WHERE {theirs} LIMIT {most})"
-PARAMETER = re.compile(r"%\((\w+)\)s")
-HAS = "upper({0}) LIKE upper(%(like)s)"
-HAS_FIGURES = "upper({0}) LIKE upper(%(figures)s) AND strpos(upper({0}), upper(%(word)s)) > 0"  # see `has_in`
-OF_LINES = f"invoice_id FROM invoices_invoiceline WHERE {HAS.format('description')}"
-NAMED_BY = (
-    f"id FROM invoices_client WHERE {HAS.format('name')} OR {HAS.format('reference')}",
-    OF_LINES,
-    f"invoice_id FROM invoices_importedrow WHERE kind = 'INVOICES' AND invoice_id IS NOT NULL AND {HAS.format('key')}",
-    f"holder FROM incrementors_number WHERE holder IS NOT NULL AND {HAS_FIGURES.format('text')}",
-    f"id FROM invoices_invoice WHERE {HAS_FIGURES.format('reference')}",
-    "invoice_id FROM invoices_remoteinvoice"
-    f" WHERE {HAS_FIGURES.format('number')} OR upper(remote_id) = upper(%(word)s)",
-)
-NEW_LINES = "(SELECT * FROM invoices_invoiceline ORDER BY id DESC LIMIT 200) AS line"
-OFTEN = f"(SELECT count(*) > 9 FROM {NEW_LINES} WHERE {HAS.format('description')})"  # noqa: S608  # our own constants
-FEW = """(WITH found AS MATERIALIZED (SELECT {named})
-    SELECT CASE WHEN {often} THEN NULL ELSE ARRAY(SELECT * FROM found LIMIT {most}) END)"""
-"""What the rows of one of the `PLACES` name, as far as they are few. Planned as if all were wanted: of the first of
-them Postgres would think that it meets them soon, and read all of a table for a word that few rows have. A word that
+FOUND = "SELECT DISTINCT id FROM ({found}) AS found (id) ORDER BY id DESC LIMIT {limit}"
+NEWEST = "(SELECT invoice.id FROM ({among}) AS invoice WHERE {passing} ORDER BY invoice.id DESC LIMIT {limit})"
+NEWEST_ROWS = """(SELECT DISTINCT {names} FROM {rows}
+    AND {names} IN (SELECT invoice.id FROM ({among}) AS invoice WHERE {passing}) ORDER BY {names} DESC LIMIT {limit})"""
+GATHERED = "(WITH gathered (id) AS MATERIALIZED (SELECT {names} FROM {rows}) {newest})"
+NAMED = """(WITH named AS MATERIALIZED (SELECT {names} FROM {rows})
+    SELECT CASE WHEN {often} THEN NULL ELSE ARRAY(SELECT * FROM named LIMIT {most}) END)"""
+"""What the rows of a place that have a word name, as far as they are few. Planned as if all were wanted: of the first
+of them Postgres would think that it meets them soon, and read all of a table for a word that few rows have. A word that
 the newest lines have often is not looked up, as all that have it would be gathered first."""
+OFTEN = """(SELECT count(*) > 9
+    FROM (SELECT * FROM invoices_invoiceline ORDER BY id DESC LIMIT 200) AS line WHERE {has})"""
+THOSE = "ARRAY(SELECT id FROM invoices_client WHERE {theirs} LIMIT {most})"
+KNOWN = """WITH first AS MATERIALIZED (SELECT {first}), judged AS MATERIALIZED (SELECT first.*, {in_few} FROM first)
+    SELECT {told} FROM judged"""
+IN_FEW = """{named} <= {few} AND {few} >= (
+    SELECT count(*) FROM (SELECT FROM invoices_invoice WHERE client_id = ANY (at_0) LIMIT {few} + 1) AS theirs)"""
+"""Whether few invoices have the first word: so few named in each place, and so few of all clients who have it."""
+UNLESS_FEW = "CASE WHEN in_few THEN NULL ELSE {asked} END"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somewhere a word is: the rows that have it, what names the invoice there, and by which of its columns; and all
-    that they name, where that is little."""
+    """Somewhere a word is: a table, and what in it names an invoice by which of that one's columns."""
 
-    rows: QuerySet[Any, Any]
-    name: str
-    column: str = "pk"
-    named: list[Any] | None = None
+    table: str
+    names: str
+    by: str
+    has: str
+    """Whether a row of it has the word."""
 
-    def newest_of(self, among: QuerySet[Invoice]) -> QuerySet[Any, Any]:
-        """The ids of those of these invoices that it names."""
-        if self.named is not None:
-            return _newest(among.filter(_any_of(self.column, self.named)))
-        if self.rows.model is Invoice:
-            return _newest(among & self.rows)
-        if self.column == "pk":
-            return _newest(self.rows.filter(invoice__in=among.values("pk")).distinct(), "invoice")
-        return _newest(among.filter(**{f"{self.column}__in": self.rows.values(self.name)}))
-
-    def of_one(self) -> QuerySet[Any, Any]:
-        """The rows that name an invoice which is known already."""
-        return self.rows.filter(**{self.name: OuterRef(self.column)})
+    @property
+    def rows(self) -> str:
+        return f"{self.table} WHERE {self.has}"
 
 
-def _clients(word: str) -> Place:
-    clients = Client.objects.filter(Q(name__icontains=word) | Q(reference__icontains=word))
-    return Place(clients.order_by(), "pk", "client")
+def _has(column: str) -> str:
+    return f"upper({column}) LIKE upper(%(like)s)"
 
 
-def _remotes(word: str) -> Place:
-    numbers = has_in("number", word) | Q(remote_id__iexact=word)
-    return Place(RemoteInvoice.objects.filter(numbers).order_by(), "invoice")
+def _has_figures(column: str) -> str:
+    """Of INV-0004321 only the figures are looked up: every number has its other trigrams, so that each would be read
+    for all of them."""
+    return f"upper({column}) LIKE upper(%(figures)s) AND strpos(upper({column}), upper(%(word)s)) > 0"
 
 
-PLACES: tuple[Callable[[str], Place], ...] = (
-    _clients,
-    lambda word: Place(InvoiceLine.objects.filter(description__icontains=word).order_by(), "invoice"),
-    lambda word: Place(ImportedRow.objects.filter(kind=INVOICES, key__icontains=word).order_by(), "invoice"),
-    lambda word: Place(holders_of(word), "holder", "uuid"),
-    lambda word: Place(Invoice.objects.filter(has_in("reference", word)).order_by(), "pk"),
-    _remotes,
+CLIENTS = Place("invoices_client", "id", "client_id", f"({_has('name')} OR {_has('reference')})")
+LINES = Place("invoices_invoiceline", "invoice_id", "id", _has("description"))
+OURS = Place("invoices_invoice", "id", "id", _has_figures("reference"))
+PLACES = (
+    CLIENTS,
+    LINES,
+    Place(
+        "invoices_importedrow", "invoice_id", "id", f"kind = 'INVOICES' AND invoice_id IS NOT NULL AND {_has('key')}"
+    ),
+    Place("incrementors_number", "holder", "uuid", f"holder IS NOT NULL AND {_has_figures('text')}"),
+    OURS,
+    Place(
+        "invoices_remoteinvoice",
+        "invoice_id",
+        "id",
+        f"({_has_figures('number')} OR upper(remote_id) = upper(%(word)s))",
+    ),
 )
+NUMBERED = Place("incrementors_number", "holder", "uuid", "holder IS NOT NULL AND value = %(value)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The invoices that are searched, as a statement of Django's, and what it is given."""
+
+    sql: str
+    given: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, found: QuerySet[Invoice]) -> "Among":
+        columns = found.order_by().values("id", "uuid", "client_id", "reference")
+        sql, values = columns.query.sql_with_params()
+        given = {f"among_{n}": value for n, value in enumerate(values)}
+        names = iter(given)
+        return cls(re.sub("%s", lambda _: f"%({next(names)})s", sql), given)
+
+    def newest(self, *passing: str) -> str:
+        return NEWEST.format(among=self.sql, passing=" AND ".join(passing) or "TRUE", limit=LIMIT + 1)
+
+    def newest_of(self, rows: str, names: str, *passing: str) -> str:
+        """Of those rows the newest that name one of them."""
+        told = {"among": self.sql, "passing": " AND ".join(passing) or "TRUE", "limit": LIMIT + 1}
+        return NEWEST_ROWS.format(rows=rows, names=names, **told)
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One that is searched for: where it may be, and the clients who have it and all words before it."""
+    """One that is searched for, its place among all, and what it names in each of the `PLACES`: all of it where that is
+    little, None where it is to be asked; and the clients who have it and every word before it."""
 
     text: str
-    places: list[Place]
-    clients: list[int]
-    before: list[str]
+    n: int
+    named: Sequence[Sequence[Any] | None]
+    clients: Sequence[int]
+    is_often: bool = False
+    """Whether the newest lines have it often."""
 
     @property
     def is_short(self) -> bool:
         return len(self.text) < SHORTEST
 
-    def looked_up(self, among: QuerySet[Invoice], others: "list[Word]") -> Iterator[QuerySet[Any, Any]]:
-        """Those of these invoices that have it themselves, place by place, and somewhere the other words.
+    @property
+    def is_anywhere(self) -> bool:
+        return any(ids is None or ids for ids in self.named)
 
-        A word of one or two letters is only looked for as the figure that a number ends with.
-        """
-        places = [place for place in self.places if place.rows.model is not Client]
-        if self.is_short:
-            places = [Place(holders_of(self.text, whole=True), "holder", "uuid")]
-        if places:
-            rest = _all_say(among, others)
-            yield from (place.newest_of(rest) for place in places)
-
-    def of_clients(self, among: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        """Of a list Postgres sees at each invoice whether its client is one of them, else it looks each client up."""
-        if len(self.clients) <= MANY:
-            return among.filter(_any_of("client", self.clients))
-        theirs = reduce(and_, (_clients(word).rows for word in [*self.before, self.text]))
-        return among.filter(client__in=theirs.values("pk"))
-
-    def is_said(self) -> Q:
+    @property
+    def is_said(self) -> str:
         """Whether an invoice has it anywhere: it is one of the few that are named, or is asked place by place.
 
         Each by its key: of several conditions Postgres would ask one or another of all invoices beforehand.
         """
-        named = [Q(_any_of(place.column, place.named)) for place in self.places if place.named is not None]
-        asked = [place.of_one() for place in self.places if place.named is None]
+        pairs = list(zip(PLACES, self.named, strict=True))
+        told = [_is_one_of(f"invoice.{place.by}", ids) for place, ids in pairs if ids]
+        asked = [f"SELECT FROM {one.rows} AND {one.names} = invoice.{one.by}" for one, ids in pairs if ids is None]
         if asked:
-            named.append(Q(Exists(asked[0].union(*asked[1:], all=True) if asked[1:] else asked[0])))
-        return reduce(or_, named)
+            told.append(_about(self.n, f"EXISTS ({' UNION ALL '.join(asked)})"))
+        return f"({' OR '.join(told)})"
+
+    @property
+    def is_of_clients(self) -> str:
+        """Of a list Postgres sees at each invoice whether its client is one of them, else it looks each client up."""
+        if len(self.clients) <= MANY:
+            return _is_one_of("invoice.client_id", self.clients)
+        return f"invoice.client_id IN (SELECT id FROM invoices_client WHERE {_theirs(self.n)})"  # noqa: S608  # our own
+
+    def newest(self, among: Among, *passing: str) -> Iterator[str]:
+        """Those of these invoices that have it themselves, place by place.
+
+        A word of one or two letters is only looked for as the figure that a number ends with.
+        """
+        if self.is_short:
+            yield self._newest_at(NUMBERED, among, *passing)
+            return
+        for place, ids in list(zip(PLACES, self.named, strict=True))[1:]:
+            if ids:
+                yield among.newest(_is_one_of(f"invoice.{place.by}", ids), *passing)
+            elif ids is None:
+                yield self._newest_at(place, among, *passing)
+
+    def _newest_at(self, place: Place, among: Among, *passing: str) -> str:
+        """Of a place where many rows have it; what lines have often is met soon, what others have is gathered first."""
+        if place is OURS:
+            return among.newest(_about(self.n, _has_figures("invoice.reference")), *passing)
+        rows = _about(self.n, place.rows)
+        if place is LINES and self.is_often:
+            return among.newest_of(rows, place.names, *passing)
+        newest = among.newest(f"invoice.{place.by} IN (SELECT id FROM gathered)", *passing)  # noqa: S608  # our own
+        return GATHERED.format(names=place.names, rows=rows, newest=newest)
 
 
 def find(among: QuerySet[Invoice], q: str) -> list[int]:
@@ -141,21 +186,35 @@ def find(among: QuerySet[Invoice], q: str) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()][:LIMIT]
 
 
-def matches(among: QuerySet[Invoice], q: str) -> Question:
+def matches(found: QuerySet[Invoice], q: str) -> Question:
     """What asks for their ids, one more than the limit.
 
     The word that says most is looked up, place by place: each has an index of its own, and gives its newest, so that
     Postgres can stop early where a word is everywhere. One condition over all places it could only answer by reading
-    every invoice. What is found is asked for the other words; those of a client's name are looked up together.
+    every invoice. What is found is asked for the other words; those of a client's name are looked up together, unless
+    few invoices have the first.
     """
-    words = _known(sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True))
-    if not all(word.places for word in words):
+    texts = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
+    words, in_few = _known(texts)
+    if not all(word.is_anywhere for word in words):
         return NOTHING
-    ids = [*_by_client(among, words), *words[0].looked_up(among, words[1:])]
-    if not ids:
+    among, said = Among.of(found), [word.is_said for word in words]
+    newest = [among.newest(*said)] if in_few else [*_by_client(among, words), *words[0].newest(among, *said[1:])]
+    if not newest:
         return NOTHING
-    union, given = ids[0].union(*ids[1:], all=True).query.sql_with_params()
-    return NEWEST.format(found=union, limit=LIMIT + 1), given
+    return _question(FOUND.format(found=" UNION ALL ".join(newest), limit=LIMIT + 1), {**_given(texts), **among.given})
+
+
+def _by_client(among: Among, words: Sequence[Word]) -> Iterator[str]:
+    """Those whose client has the first word: it has the second too, or that is looked up among the invoice's own; of a
+    handful of clients each invoice is asked instead."""
+    theirs, *left = words
+    while len(theirs.clients) > HANDFUL and left and not left[0].is_short:
+        word, *left = left
+        yield from word.newest(among, theirs.is_of_clients, *(each.is_said for each in left))
+        theirs = word
+    if theirs.clients:
+        yield among.newest(theirs.is_of_clients, *(word.is_said for word in left))
 
 
 def _says_much(word: str) -> tuple[bool, bool, int, str]:
@@ -163,58 +222,87 @@ def _says_much(word: str) -> tuple[bool, bool, int, str]:
     return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word), word
 
 
-def _known(texts: list[str]) -> list[Word]:
-    """The words with their clients, and with the places where each may be: most are in one, and in few rows of it."""
-    likes = [f"%{database.ops.prep_for_like_query(text)}%" for text in texts]
-    asked, given = list[str](), list[str]()
-    for n in range(1, len(texts) + 1):
-        asked.append(CLIENTS.format(theirs=" AND ".join([THEIRS] * n), most=MANY + 1))
-        given += [like for like in likes[:n] for _ in range(2)]
-    probed = [n for n, text in enumerate(texts) if len(text) >= SHORTEST]
-    for n in probed:
-        figures = max(FIGURES.findall(texts[n]), key=len, default=texts[n])
-        told = {"like": likes[n], "figures": f"%{database.ops.prep_for_like_query(figures)}%", "word": texts[n]}
-        for named in NAMED_BY:
-            few = FEW.format(named=named, often=OFTEN if named is OF_LINES else "FALSE", most=MANY + 1)
-            asked.append(PARAMETER.sub("%s", few))
-            given += [told[name] for name in PARAMETER.findall(few)]
+def _known(texts: Sequence[str]) -> tuple[list[Word], bool]:
+    """The words with their clients, and with the places where each may be: most are in one, and in few rows of it.
+
+    Where few invoices have the first, the others are not looked up, and may be anywhere.
+    """
+    first = [_those(0)] if len(texts[0]) < SHORTEST else _named(0)
+    lengths = " + ".join(f"cardinality(at_{at})" for at in range(1, len(first)))
+    in_few = IN_FEW.format(named=lengths, few=FEW) if lengths else "FALSE"
+    told = ["in_few", *(f"at_{at}" for at in range(len(first)))]
+    for n, text in enumerate(texts[1:], 1):
+        asked = [_those(n), *(_named(n) if len(text) >= SHORTEST else ())]
+        told += (UNLESS_FEW.format(asked=one) for one in asked)
+    named = ", ".join(f"{one} AS at_{at}" for at, one in enumerate(first))
+    sql = KNOWN.format(first=named, in_few=f"{in_few} AS in_few", told=", ".join(told))
     with database.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(asked)}", given)
-        row = list(cursor.fetchone() or ())
-    found = [[] if len(text) < SHORTEST else [row.pop(len(texts)) for _ in PLACES] for text in texts]
-    return [Word(text, _places(text, found[n]), row[n], texts[:n]) for n, text in enumerate(texts)]
+        cursor.execute(*_question(sql, _given(texts)))
+        row = iter(cursor.fetchone() or ())
+    is_in_few = bool(next(row))
+    return [_word(n, text, row) for n, text in enumerate(texts)], is_in_few
 
 
-def _places(word: str, found: list[list[Any] | None]) -> list[Place]:
-    """Where it may be: anywhere if it was not looked up, else where something was found, or is often (None)."""
-    places = [place(word) for place in PLACES]
-    if not found:
-        return places
-    told = [(place, few) for place, few in zip(places, found, strict=True) if few is None or few]
-    return [place if few is None or len(few) > MANY else replace(place, named=few) for place, few in told]
+def _word(n: int, text: str, row: Iterator[list[Any] | None]) -> Word:
+    """From the next columns: the clients of the first word are those it names, of the others they come before."""
+    is_short = len(text) < SHORTEST
+    clients = next(row) if n or is_short else None
+    named = [None for _ in PLACES] if is_short else [next(row) for _ in PLACES]
+    return Word(
+        text,
+        n,
+        [None if ids is None or len(ids) > MANY else ids for ids in named],
+        (clients if n or is_short else named[0]) or [],
+        is_often=named[PLACES.index(LINES)] is None,
+    )
 
 
-def _by_client(among: QuerySet[Invoice], words: list[Word]) -> Iterator[QuerySet[Any, Any]]:
-    """Those whose client has the first word: it has the second too, or that is looked up among the invoice's own."""
-    theirs, *left = words
-    while theirs.clients and left and not left[0].is_short:
-        word = left.pop(0)
-        yield from word.looked_up(theirs.of_clients(among), left)
-        theirs = word
-    if theirs.clients:
-        yield _newest(_all_say(theirs.of_clients(among), left))
+def _named(n: int) -> list[str]:
+    """What asks for all that the nth word names, place by place."""
+    often = _about(n, OFTEN.format(has=LINES.has))
+    return [
+        NAMED.format(
+            names=place.names,
+            rows=_about(n, place.rows),
+            often=often if place is LINES else "FALSE",
+            most=MANY + 1,
+        )
+        for place in PLACES
+    ]
 
 
-def _all_say(among: QuerySet[Invoice], words: list[Word]) -> QuerySet[Invoice]:
-    return among.filter(*(word.is_said() for word in words))
+def _those(n: int) -> str:
+    """What asks for the clients who have the words up to the nth."""
+    return THOSE.format(theirs=_theirs(n), most=MANY + 1)
 
 
-def _newest(found: QuerySet[Any, Any], name: str = "pk") -> QuerySet[Any, Any]:
-    return found.order_by(f"-{name}").values_list(name, flat=True)[: LIMIT + 1]
+def _theirs(n: int) -> str:
+    return " AND ".join(_about(m, CLIENTS.has) for m in range(n + 1))
 
 
-def _any_of(name: str, ids: list[Any]) -> Func:
-    """Whether it is one of these, handed over as one value."""
-    written = Value(f"{{{','.join(map(str, ids))}}}")
-    among = f"%(expressions)s::{'uuid' if name == 'uuid' else 'bigint'}[])"
-    return Func(F(name), written, template=among, arg_joiner=" = ANY (", output_field=BooleanField())
+def _given(texts: Sequence[str]) -> dict[str, Any]:
+    """What is asked about each word, by name."""
+    given: dict[str, Any] = {}
+    for n, text in enumerate(texts):
+        figures = max(FIGURES.findall(text), key=len, default=text)
+        value = int(text) if len(text) < SHORTEST and text.isdecimal() else 0
+        given |= {f"like_{n}": _like(text), f"figures_{n}": _like(figures), f"word_{n}": text, f"value_{n}": value}
+    return given
+
+
+def _about(n: int, sql: str) -> str:
+    """The same, about the nth word."""
+    return GIVEN.sub(rf"%(\g<1>_{n})s", sql)
+
+
+def _question(sql: str, given: Mapping[str, Any]) -> Question:
+    return GIVEN.sub("%s", sql), tuple(given[name] for name in GIVEN.findall(sql))
+
+
+def _like(text: str) -> str:
+    return f"%{database.ops.prep_for_like_query(text)}%"
+
+
+def _is_one_of(column: str, ids: Sequence[Any]) -> str:
+    """Of ids from the database, in one value."""
+    return f"{column} = ANY ('{{{','.join(map(str, ids))}}}'::{'uuid' if column.endswith('uuid') else 'bigint'}[])"
