@@ -47,7 +47,7 @@ class Invoice(models.Model):
         "self", on_delete=models.PROTECT, null=True, related_name="credit_notes", editable=False, db_index=False
     )
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.OWN, editable=False)
-    number = models.CharField(max_length=25, null=True, editable=False)
+    number = models.CharField(max_length=25, null=True, unique=True, editable=False)
     number_prefix = models.CharField(max_length=12, blank=True, editable=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices", db_index=False)
@@ -87,7 +87,7 @@ class Invoice(models.Model):
             models.Index(fields=["-issue_date", "-id"], name="invoice_newest_first"),
             models.Index(fields=["status", "-issue_date", "-id"], name="invoice_by_status"),
             models.Index(fields=["due_date", "id"], name="invoice_by_due"),
-            models.Index(fields=["total", "id", "due_date", "issue_date", "status"], name="invoice_by_total"),
+            models.Index(fields=["total", "id", "due_date", "issue_date", "status"], name="invoice_by_total_and_day"),
             models.Index(fields=["id", "client", "status"], name="invoice_last_added"),
             models.Index(Upper("number"), name="invoice_by_number"),
             models.Index(
@@ -111,7 +111,6 @@ class Invoice(models.Model):
             GinIndex(OpClass(Upper("reference"), "gin_trgm_ops"), name="invoice_reference_words"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["number"], name="invoice_number_is_given_once"),
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoice_total_is_net_and_tax"),
             models.CheckConstraint(
                 condition=Q(origin="IMPORTED")

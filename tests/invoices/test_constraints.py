@@ -234,7 +234,7 @@ BROKEN: dict[str, list[Callable[[Stage], object]]] = {
     "item_code_is_one": [two_items_of_one_code],
     "item_price_is_not_negative": [an_item_that_costs_less_than_nothing],
     "invoices_item_uuid": [two_items_of_one_uuid],
-    "invoice_number_is_given_once": [two_invoices_of_one_number],
+    "invoices_invoice_number": [two_invoices_of_one_number],
     "invoices_invoice_uuid": [lambda s: Invoice.objects.filter(pk=s.another().invoice_id).update(uuid=s.invoice.uuid)],
     "invoice_total_is_net_and_tax": [invoice_changed(total=Decimal("204.01"))],
     "invoice_of_ours_has_the_sign_of_its_kind": [
