@@ -21,7 +21,7 @@ from bench.pages import Side
 from bench.rounds import middle
 from reflow.bootstrap import find_chromium
 
-TIMES = 6
+TIMES = 12
 WATCH = """
 window.paint = 0; window.shift = 0
 new PerformanceObserver((seen) => { for (const one of seen.getEntries()) window.paint = one.startTime })
@@ -74,7 +74,7 @@ def _load(browser: Browser, address: str, cookie: str) -> Seen:
 
 
 def run(count: int) -> Iterator[Figure]:
-    """Six cold loads of each."""
+    """Cold loads of each, by turns."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     ours = Side.of(count)
     theirs = admin.beside(ours)

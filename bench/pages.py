@@ -234,7 +234,7 @@ def _figures(what: str, address: Address, sides: Mapping[int, Side]) -> Iterator
     begun = _as_full(rows)
     ratios = took.ratios(str(large), str(begun))
     grown = tuple(Fraction(rounds.exponent(ratio, large // begun)) for ratio in ratios)
-    since = "" if begun == small else f"; from {begun:,}, as its page is not full before"
+    since = "" if begun == small else f"; from {begun:,}, as fewer rows are shown before"
     yield Figure(goal="14", what=what, samples=grown, plain=told + since)
 
 
