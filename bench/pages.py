@@ -228,20 +228,12 @@ def _figures(what: str, address: Address, sides: Mapping[int, Side]) -> Iterator
     times = ", ".join(f"{took.milliseconds(str(count)):.1f}" for count in sides)
     looked, shown = (", ".join(f"{found[count]:,}" for count in sides) for found in (blocks, rows))
     told = f"{times} ms; {looked} blocks; {shown} rows; {statements[large]} SQL"
+    ratios = took.ratios(str(large), str(small))
     if what.startswith(("list", "search")):
-        yield Figure(goal="9", what=what, samples=took.ratios(str(large), str(small)), plain=told)
+        yield Figure(goal="9", what=what, samples=ratios, plain=told)
         yield Figure(goal="9b", what=what, samples=tuple(Fraction(each) for each in statements.values()))
-    begun = _as_full(rows)
-    ratios = took.ratios(str(large), str(begun))
-    grown = tuple(Fraction(rounds.exponent(ratio, large // begun)) for ratio in ratios)
-    since = "" if begun == small else f"; from {begun:,}, as fewer rows are shown before"
-    yield Figure(goal="14", what=what, samples=grown, plain=told + since)
-
-
-def _as_full(rows: Mapping[int, int]) -> int:
-    """The smallest size at which a page shows about as many rows as at the largest: six beside fifty tell no growth."""
-    *smaller, large = sorted(rows)
-    return next((count for count in smaller if rows[count] >= rows[large] * Fraction(9, 10)), smaller[-1])
+    grown = tuple(Fraction(rounds.exponent(ratio, large // small)) for ratio in ratios)
+    yield Figure(goal="14", what=what, samples=grown, plain=told)
 
 
 def _blocks(side: Side, address: str) -> int:

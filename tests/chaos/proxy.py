@@ -6,6 +6,7 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -115,7 +116,8 @@ class Proxy:
         task = asyncio.current_task()
         self._serving.add(task)  # the loop itself keeps no hold on it
         try:
-            await self._pass_through(reader, writer)
+            with suppress(asyncio.CancelledError):  # it is stopped; the loop would print what it cancels
+                await self._pass_through(reader, writer)
         finally:
             self._serving.discard(task)
 
