@@ -83,7 +83,9 @@ class Number(models.Model):
             models.Index(fields=["value"], name="number_by_value"),
             BrinIndex(fields=["given_at"], name="number_given_at", autosummarize=True),
             models.Index(fields=["holder"], name="number_by_holder"),
-            GinIndex(OpClass(Upper("text"), "gin_trgm_ops"), name="number_words"),
+            GinIndex(
+                OpClass(Upper("text"), "gin_trgm_ops"), condition=models.Q(outcome="TAKEN"), name="number_taken_words"
+            ),
         ]
 
     def __str__(self) -> str:

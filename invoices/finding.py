@@ -5,13 +5,14 @@ It is put together as SQL, in which each value has a name, and words their place
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection as database
 from django.db.models import QuerySet
 
 from invoices.models import Invoice
+from invoices.models.invoice import STRETCH
 
 LIMIT = 1000
 WORDS = 5
@@ -27,14 +28,20 @@ FOUND = "SELECT DISTINCT id FROM ({found}) AS found (id) ORDER BY id DESC LIMIT 
 NEWEST = "(SELECT invoice.id FROM ({among}) AS invoice WHERE {passing} ORDER BY invoice.id DESC LIMIT {limit})"
 NEWEST_ROWS = """(SELECT DISTINCT {names} FROM {rows}
     AND {names} IN (SELECT invoice.id FROM ({among}) AS invoice WHERE {passing}) ORDER BY {names} DESC LIMIT {limit})"""
-GATHERED = "(WITH gathered (id) AS MATERIALIZED (SELECT {names} FROM {rows}) {newest})"
-NAMED = """(WITH named AS MATERIALIZED (SELECT {names} FROM {rows})
-    SELECT CASE WHEN {often} THEN NULL ELSE ARRAY(SELECT * FROM named LIMIT {most}) END)"""
-"""What the rows of a place that have a word name, as far as they are few. Planned as if all were wanted: of the first
-of them Postgres would think that it meets them soon, and read all of a table for a word that few rows have. A word that
-the newest lines have often is not looked up, as all that have it would be gathered first."""
-OFTEN = """(SELECT count(*) > 9
-    FROM (SELECT * FROM invoices_invoiceline ORDER BY id DESC LIMIT 200) AS line WHERE {has})"""
+GATHERED = "WITH gathered (id) AS MATERIALIZED (SELECT {names} FROM {rows}) {then}"
+"""What the rows of a place that have a word name. Planned as if all were wanted: of the first of them Postgres would
+think that it meets them soon, and read all of a table for a word that few rows have."""
+BY_STRETCH = """(SELECT found.id FROM generate_series(
+        (SELECT max(id) / {stretch} FROM invoices_invoice), 0::bigint, -1::bigint) AS stretch (n)
+    CROSS JOIN LATERAL ({gathered}) AS found (id) LIMIT {most})"""
+"""The same of one stretch of invoices after another, the newest first, until there are enough."""
+NEWEST_GATHERED = "SELECT DISTINCT id FROM gathered ORDER BY id DESC LIMIT {limit}"
+IN_STRETCH = "invoice.id >= stretch.n * {stretch} AND invoice.id < (stretch.n + 1) * {stretch}"
+OF_STRETCH = "{has} AND {names} / {stretch} = stretch.n"
+FEW_NAMED = "SELECT id FROM gathered LIMIT {most}"
+UNLESS_OFTEN = """CASE WHEN (SELECT count(*) > 9 FROM (SELECT * FROM {table} ORDER BY id DESC LIMIT 200) AS newest
+    WHERE {has}) THEN NULL ELSE {named} END"""
+"""A word that the newest rows have often is met soon: it is not looked up, as a stretch has it too often."""
 THOSE = "ARRAY(SELECT id FROM invoices_client WHERE {theirs} LIMIT {most})"
 KNOWN = """WITH first AS MATERIALIZED (SELECT {first}), judged AS MATERIALIZED (SELECT first.*, {in_few} FROM first)
     SELECT {told} FROM judged"""
@@ -58,6 +65,30 @@ class Place:
     def rows(self) -> str:
         return f"{self.table} WHERE {self.has}"
 
+    @property
+    def is_by_stretch(self) -> bool:
+        """Whether its index of words knows of which stretch of invoices a row is."""
+        return self.by == "id"
+
+    def about(self, n: int) -> "Place":
+        """The same, asked for the nth word."""
+        return replace(self, has=_about(n, self.has))
+
+    @property
+    def of_stretch(self) -> "Place":
+        """The same, asked for the rows of one stretch."""
+        return replace(self, has=OF_STRETCH.format(has=self.has, names=self.names, stretch=STRETCH))
+
+    def gathered(self, then: str) -> str:
+        """What asks for all that its rows name, and `then` what for of these."""
+        return GATHERED.format(names=self.names, rows=self.rows, then=then)
+
+    @property
+    def named(self) -> str:
+        """What asks for them as far as they are few."""
+        named = f"ARRAY({self.gathered(FEW_NAMED.format(most=MANY + 1))})"
+        return UNLESS_OFTEN.format(table=self.table, has=self.has, named=named) if self.is_by_stretch else named
+
 
 def _has(column: str) -> str:
     return f"upper({column}) LIKE upper(%(like)s)"
@@ -71,14 +102,14 @@ def _has_figures(column: str) -> str:
 
 CLIENTS = Place("invoices_client", "id", "client_id", f"({_has('name')} OR {_has('reference')})")
 LINES = Place("invoices_invoiceline", "invoice_id", "id", _has("description"))
-OURS = Place("invoices_invoice", "id", "id", _has_figures("reference"))
+OURS = Place("invoices_invoice", "id", "id", f"({_has_figures('number')} OR {_has_figures('reference')})")
 PLACES = (
     CLIENTS,
     LINES,
     Place(
         "invoices_importedrow", "invoice_id", "id", f"kind = 'INVOICES' AND invoice_id IS NOT NULL AND {_has('key')}"
     ),
-    Place("incrementors_number", "holder", "uuid", f"holder IS NOT NULL AND {_has_figures('text')}"),
+    Place("incrementors_number", "holder", "uuid", f"outcome = 'TAKEN' AND {_has_figures('text')}"),
     OURS,
     Place(
         "invoices_remoteinvoice",
@@ -96,22 +127,26 @@ class Among:
 
     sql: str
     given: Mapping[str, Any]
+    is_all: bool
+    """Whether no invoice is left out."""
 
     @classmethod
     def of(cls, found: QuerySet[Invoice]) -> "Among":
-        columns = found.order_by().values("id", "uuid", "client_id", "reference")
+        columns = found.order_by().values("id", "uuid", "client_id", "number", "reference")
         sql, values = columns.query.sql_with_params()
         given = {f"among_{n}": value for n, value in enumerate(values)}
         names = iter(given)
-        return cls(re.sub("%s", lambda _: f"%({next(names)})s", sql), given)
+        return cls(re.sub("%s", lambda _: f"%({next(names)})s", sql), given, is_all=not found.query.where)
 
     def newest(self, *passing: str) -> str:
         return NEWEST.format(among=self.sql, passing=" AND ".join(passing) or "TRUE", limit=LIMIT + 1)
 
-    def newest_of(self, rows: str, names: str, *passing: str) -> str:
-        """Of those rows the newest that name one of them."""
+    def newest_of(self, place: Place, *passing: str) -> str:
+        """Of the rows that have a word often the newest that name one of them."""
+        if place.table == OURS.table:
+            return self.newest(place.has, *passing)
         told = {"among": self.sql, "passing": " AND ".join(passing) or "TRUE", "limit": LIMIT + 1}
-        return NEWEST_ROWS.format(rows=rows, names=names, **told)
+        return NEWEST_ROWS.format(rows=place.rows, names=place.names, **told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +158,8 @@ class Word:
     n: int
     named: Sequence[Sequence[Any] | None]
     clients: Sequence[int]
-    is_often: bool = False
-    """Whether the newest lines have it often."""
+    often: Sequence[bool] = (False,) * len(PLACES)
+    """In which of them the newest rows have it often."""
 
     @property
     def is_short(self) -> bool:
@@ -140,11 +175,11 @@ class Word:
 
         Each by its key: of several conditions Postgres would ask one or another of all invoices beforehand.
         """
-        pairs = list(zip(PLACES, self.named, strict=True))
+        pairs = [(place.about(self.n), ids) for place, ids in zip(PLACES, self.named, strict=True)]
         told = [_is_one_of(f"invoice.{place.by}", ids) for place, ids in pairs if ids]
         asked = [f"SELECT FROM {one.rows} AND {one.names} = invoice.{one.by}" for one, ids in pairs if ids is None]
         if asked:
-            told.append(_about(self.n, f"EXISTS ({' UNION ALL '.join(asked)})"))
+            told.append(f"EXISTS ({' UNION ALL '.join(asked)})")
         return f"({' OR '.join(told)})"
 
     @property
@@ -162,21 +197,23 @@ class Word:
         if self.is_short:
             yield self._newest_at(NUMBERED, among, *passing)
             return
-        for place, ids in list(zip(PLACES, self.named, strict=True))[1:]:
+        for place, ids, often in list(zip(PLACES, self.named, self.often, strict=True))[1:]:
             if ids:
                 yield among.newest(_is_one_of(f"invoice.{place.by}", ids), *passing)
+            elif often:
+                yield among.newest_of(place.about(self.n), *passing)
             elif ids is None:
                 yield self._newest_at(place, among, *passing)
 
     def _newest_at(self, place: Place, among: Among, *passing: str) -> str:
-        """Of a place where many rows have it; what lines have often is met soon, what others have is gathered first."""
-        if place is OURS:
-            return among.newest(_about(self.n, _has_figures("invoice.reference")), *passing)
-        rows = _about(self.n, place.rows)
-        if place is LINES and self.is_often:
-            return among.newest_of(rows, place.names, *passing)
-        newest = among.newest(f"invoice.{place.by} IN (SELECT id FROM gathered)", *passing)  # noqa: S608  # our own
-        return GATHERED.format(names=place.names, rows=rows, newest=newest)
+        """Of a place where many rows have it, all of which are gathered first."""
+        place, is_gathered = place.about(self.n), f"invoice.{place.by} IN (SELECT id FROM gathered)"  # noqa: S608  # our own
+        if not place.is_by_stretch:
+            return f"({place.gathered(among.newest(is_gathered, *passing))})"
+        newest = among.newest(is_gathered, IN_STRETCH.format(stretch=STRETCH), *passing)
+        if among.is_all and not passing:
+            newest = NEWEST_GATHERED.format(limit=LIMIT + 1)
+        return BY_STRETCH.format(gathered=place.of_stretch.gathered(newest), stretch=STRETCH, most=LIMIT + 1)
 
 
 def find(among: QuerySet[Invoice], q: str) -> list[int]:
@@ -247,28 +284,16 @@ def _word(n: int, text: str, row: Iterator[list[Any] | None]) -> Word:
     """From the next columns: the clients of the first word are those it names, of the others they come before."""
     is_short = len(text) < SHORTEST
     clients = next(row) if n or is_short else None
-    named = [None for _ in PLACES] if is_short else [next(row) for _ in PLACES]
-    return Word(
-        text,
-        n,
-        [None if ids is None or len(ids) > MANY else ids for ids in named],
-        (clients if n or is_short else named[0]) or [],
-        is_often=named[PLACES.index(LINES)] is None,
-    )
+    if is_short:
+        return Word(text, n, [None for _ in PLACES], clients or [])
+    named = [next(row) for _ in PLACES]
+    few = [None if ids is None or len(ids) > MANY else ids for ids in named]
+    return Word(text, n, few, (clients if n else named[0]) or [], often=[ids is None for ids in named])
 
 
 def _named(n: int) -> list[str]:
     """What asks for all that the nth word names, place by place."""
-    often = _about(n, OFTEN.format(has=LINES.has))
-    return [
-        NAMED.format(
-            names=place.names,
-            rows=_about(n, place.rows),
-            often=often if place is LINES else "FALSE",
-            most=MANY + 1,
-        )
-        for place in PLACES
-    ]
+    return [place.about(n).named for place in PLACES]
 
 
 def _those(n: int) -> str:

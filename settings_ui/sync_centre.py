@@ -141,10 +141,10 @@ def _elsewhere(request: HttpRequest, group: trouble.Group) -> dict[str, str] | N
 
 def _rows(request: HttpRequest, connection: Connection | None, part: Part, q: str, cause: str | None) -> dict[str, Any]:
     pushes: QuerySet[Push] = trouble.held(connection).filter(state__in=part.states)
-    if q:
-        pushes = pushes.filter(invoice__in=find(Invoice.objects.all(), q))
     if cause is not None:
         pushes = pushes.filter(cause_key=cause)
+    if q:
+        pushes = pushes.filter(invoice__in=find(Invoice.objects.filter(pk__in=pushes.values("invoice")), q))
     name, is_down = part.order.removeprefix("-"), part.order.startswith("-")
     pushes = _after(pushes, name, is_down, request.GET.get("after", ""))
     latest = PushAttempt.objects.filter(push=OuterRef("pk")).order_by("-n")

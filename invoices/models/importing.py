@@ -5,11 +5,11 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 
 from invoices.models.business import Client, Item
-from invoices.models.invoice import Invoice
+from invoices.models.invoice import STRETCH, Invoice
 
 LARGEST_FILE = 20 * 1024 * 1024
 MOST_ROWS = 50_000
@@ -115,7 +115,12 @@ class ImportedRow(models.Model):
     class Meta:
         default_permissions = ()
         indexes = [
-            GinIndex(OpClass(Upper("key"), "gin_trgm_ops"), condition=Q(kind="INVOICES"), name="imported_invoice_words")
+            GinIndex(
+                OpClass(Upper("key"), "gin_trgm_ops"),
+                F("invoice_id") / STRETCH,
+                condition=Q(kind="INVOICES"),
+                name="imported_words_by_stretch",
+            )
         ]
         constraints = [
             models.UniqueConstraint(fields=["kind", "key"], name="imported_row_is_made_once"),

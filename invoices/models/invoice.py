@@ -15,6 +15,8 @@ from connectors.records import DocumentKind
 from invoices.models.business import NO_MARKUP, NOT_NEGATIVE, PERCENT, Client, Item, Property, TaxRate, money
 from invoices.totals import Sums, line_sums
 
+STRETCH = 100_000  # invoices, one stretch of their ids after another: what has a word is looked up in the newest first
+
 
 class Invoice(models.Model):
     """An invoice or a credit note. From approval on, `frozen` is what will be sent, whatever is edited around it.
@@ -108,7 +110,12 @@ class Invoice(models.Model):
             models.Index(fields=["client", "created_at"], condition=Q(origin="IMPORTED"), name="invoice_came_in"),
             models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="invoice_credits"),
             models.Index(fields=["duplicate_of"], condition=Q(duplicate_of__isnull=False), name="invoice_duplicates"),
-            GinIndex(OpClass(Upper("reference"), "gin_trgm_ops"), name="invoice_reference_words"),
+            GinIndex(
+                OpClass(Upper("reference"), "gin_trgm_ops"),
+                OpClass(Upper("number"), "gin_trgm_ops"),
+                F("id") / STRETCH,
+                name="invoice_words",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoice_total_is_net_and_tax"),
@@ -203,7 +210,9 @@ class InvoiceLine(models.Model):
         ordering = ["position"]
         indexes = [
             models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="line_credits"),
-            GinIndex(OpClass(Upper("description"), "gin_trgm_ops"), name="line_words"),
+            GinIndex(
+                OpClass(Upper("description"), "gin_trgm_ops"), F("invoice_id") / STRETCH, name="line_words_by_stretch"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="line_one_at_each_position"),

@@ -5,13 +5,13 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Upper
 
 from connectors.interface import RemoteStatus
 from connectors.models import Connection
 from invoices.models.business import money
-from invoices.models.invoice import Invoice
+from invoices.models.invoice import STRETCH, Invoice
 
 STATUSES = [(status.value, status.value.replace("_", " ").capitalize()) for status in RemoteStatus]
 
@@ -50,7 +50,9 @@ class RemoteInvoice(models.Model):
             models.CheckConstraint(condition=~Q(remote_id=""), name="remote_invoice_has_a_token"),
         ]
         indexes = [
-            GinIndex(OpClass(Upper("number"), "gin_trgm_ops"), name="remote_number_words"),
+            GinIndex(
+                OpClass(Upper("number"), "gin_trgm_ops"), F("invoice_id") / STRETCH, name="remote_words_by_stretch"
+            ),
             models.Index(Upper("remote_id"), name="remote_invoice_by_token"),
             models.Index(Upper("number"), name="remote_by_number"),
             models.Index(fields=["connection", "id"], condition=Q(number=""), name="remote_number_to_come"),

@@ -1,7 +1,8 @@
 """The search: by every number an invoice ever had, client, reference and line; the newest thousand, and never more."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -15,7 +16,8 @@ from connectors.models import Connection
 from incrementors.models import Number
 from incrementors.services import discard_number, give_up_number
 from invoices import finding, services
-from invoices.models import Client, Invoice, RemoteInvoice
+from invoices.models import Client, Import, ImportedRow, Invoice, RemoteInvoice
+from invoices.models.invoice import STRETCH
 from tests.conftest import line
 from tests.invoices.conftest import NewPush, remote_of
 
@@ -132,6 +134,33 @@ def test_a_word_of_few_rows_and_one_of_many_are_found_alike(
     assert find("smoke alarm") == find("smoke 7788") == find("00004 smoke") == find("SI-1009 smoke") == [known.pk]
 
 
+@pytest.mark.parametrize("stretch", [1, 2, 5, 100_000])
+@pytest.mark.parametrize("q", ["valve", "7700", "INV-0000", "AR-2026", "old"])
+def test_whatever_the_stretches_the_newest_are_found(
+    new_invoice: Callable[..., Invoice],
+    wired: Connection,
+    staff: User,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    q: str,
+    stretch: int,
+) -> None:
+    """In lines, references, numbers, numbers in books and keys of an import alike, all of them and some of them."""
+    monkeypatch.setattr(finding, "MANY", 0)
+    monkeypatch.setattr(finding, "STRETCH", stretch)
+    job = Import.objects.create(kind="INVOICES", file_name="old.csv", size=1, uploaded_at=now, uploaded_by=staff)
+    for n in range(8):
+        one = new_invoice(line(f"Valve {n}"), line("A new valve"), reference=f"77001/{n}")
+        remote_of(one, wired, now, number=f"AR-20267{n}", remote_id=f"r{n}")
+        ImportedRow.objects.create(brought_by=job, kind="INVOICES", key=f"OLD-{n}", digest="-", invoice=one)
+    ids = list(Invoice.objects.order_by("-pk").values_list("pk", flat=True))
+    some = Invoice.objects.filter(pk__in=ids[::2])
+    assert (find(q), finding.find(some, q)) == (ids, ids[::2])
+    monkeypatch.setattr(finding, "LIMIT", 3)
+    assert (find(q), finding.find(some, q)) == (ids[:3], ids[::2][:3])
+    assert find(f"{q} nothing") == []
+
+
 @pytest.mark.parametrize(("q", "turned"), [("1 4", "4 1"), ("none some", "some none"), ("smoke mains", "mains smoke")])
 def test_words_find_the_same_in_any_order(known: Invoice, q: str, turned: str) -> None:
     Invoice.objects.exclude(pk=known.pk).update(reference="41")
@@ -205,19 +234,56 @@ def test_the_filters_count_before_the_limit(known: Invoice, desk: Browser, monke
 
 
 LOOKED_UP = {
-    *("client_words", "line_words", "number_words"),
-    *("invoice_reference_words", "remote_number_words", "remote_invoice_by_token"),
+    *("client_words", "line_words_by_stretch", "number_taken_words"),
+    *("invoice_words", "remote_words_by_stretch", "remote_invoice_by_token"),
 }
+
+
+def plan_of(sql: str, given: Sequence[object] = ()) -> str:
+    """As it would be, were there many rows."""
+    with database.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+        cursor.execute(f"EXPLAIN {sql}", given or None)
+        return "\n".join(line for (line,) in cursor.fetchall())
 
 
 def test_each_place_is_looked_up_in_an_index_of_its_own(known: Invoice) -> None:
     with CaptureQueriesContext(database) as asked:
         find("INV-00004")
-    with database.cursor() as cursor:  # as it would be, were there many rows
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-        cursor.execute(f"EXPLAIN {asked[0]['sql']}")
-        plan = "\n".join(line for (line,) in cursor.fetchall())
+    plan = plan_of(asked[0]["sql"])
     assert {index for index in LOOKED_UP if index not in plan} == set()
+
+
+TOLD = {
+    "invoices_invoice": "id, number",
+    "invoices_invoiceline": "invoice_id, description",
+    "invoices_remoteinvoice": "invoice_id, number",
+    "invoices_importedrow": "invoice_id, key",
+}
+
+
+@pytest.mark.parametrize("place", [place for place in finding.PLACES if place.is_by_stretch], ids=lambda at: at.table)
+def test_of_a_word_of_many_rows_one_stretch_is_looked_up(place: finding.Place) -> None:
+    """In a copy with many rows, which has the search's own indexes alone."""
+    indexes = [*LOOKED_UP, "imported_words_by_stretch"]
+    with database.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE copied ON COMMIT DROP AS TABLE {place.table} WITH NO DATA")
+        rows = "SELECT n * 50, 'INV-' || n FROM generate_series(1, 10000) AS n"
+        cursor.execute(f"INSERT INTO copied ({TOLD[place.table]}) {rows}")
+        if place.table == "invoices_importedrow":
+            cursor.execute("UPDATE copied SET kind = 'INVOICES'")
+        cursor.execute(
+            "SELECT indexdef FROM pg_indexes WHERE tablename = %s AND indexname = ANY(%s)", [place.table, indexes]
+        )
+        for (definition,) in cursor.fetchall():
+            cursor.execute(definition.replace(f" ON public.{place.table} ", " ON copied "))
+        cursor.execute("ANALYZE copied")
+    copied = replace(place.about(0), table="copied").of_stretch
+    newest = copied.gathered("SELECT id FROM gathered").replace("stretch.n", "3::bigint")
+    plan = plan_of(*finding._question(newest, finding._given(["INV-4711"])))
+    looked_up = [line for line in plan.splitlines() if "Index Cond" in line and "~~ '%" in line]
+    assert looked_up, plan
+    assert all(f"/ {STRETCH}) = '3'::bigint" in line for line in looked_up), plan
 
 
 @pytest.mark.parametrize("outcome", ["discarded", "taken"])

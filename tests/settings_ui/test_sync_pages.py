@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from connectors.interface import Entry
 from connectors.models import Catalogue, Connection
 from connectors.options import Kind
-from invoices import services
+from invoices import finding, services
 from invoices.models import Client, DigestMail, DigestWish, Invoice, Push, PushAttempt
 from tests.conftest import draft_for
 from tests.invoices.conftest import NewPush, approved, desk, new_invoice, new_push, wired  # noqa: F401
@@ -229,6 +229,22 @@ def test_pages_go_by_key_and_search_goes_by_number_and_client(
     assert "Nothing matches" in desk.get("/sync/?q=nobody").text
     for bad in ("x.1", "2026.x", "\x00", ".99999999999999999999", "2026-13-45T00:00:00.1"):
         assert desk.get("/sync/", {"show": "waiting", "after": bad}).status_code == 200
+
+
+def test_a_search_is_among_what_is_shown_however_many_others_match(
+    desk: Browser,  # noqa: F811
+    new_push: NewPush,
+    client_of_ours: Client,
+    staff: User,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(finding, "LIMIT", 2)
+    held = new_push("ATTENTION")
+    many(client_of_ours, staff, now, ["DATE|||x"] * 5)
+    Push.objects.exclude(pk=held.pk).update(state="READY", cause="", cause_key="")
+    for q in ("INV-0", client_of_ours.name):
+        assert [row.push.pk for row in desk.get("/sync/", {"q": q}).context["rows"]] == [held.pk]
 
 
 def test_the_counts_follow_by_themselves(desk: Browser, new_push: NewPush) -> None:  # noqa: F811
