@@ -233,7 +233,7 @@ def test_pages_go_by_key_and_search_goes_by_number_and_client(
 
 def test_a_search_is_among_what_is_shown_however_many_others_match(
     desk: Browser,  # noqa: F811
-    new_push: NewPush,
+    new_push: NewPush,  # noqa: F811
     client_of_ours: Client,
     staff: User,
     now: datetime,
