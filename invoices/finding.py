@@ -17,7 +17,7 @@ from invoices.models.invoice import STRETCH
 LIMIT = 1000
 WORDS = 5
 MANY = 2000  # clients, or invoices that a word is in, whose ids are handed over
-FEW = 300  # invoices that a word is in, each of which is then asked for the other words
+FEW = 300  # invoices that are searched or that a word is in, each of which is then asked for the others
 HANDFUL = 50  # clients, each of whose invoices is asked for the other words
 SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
 FIGURES = re.compile("[0-9]{5,}")
@@ -31,13 +31,14 @@ NEWEST_ROWS = """(SELECT DISTINCT {names} FROM {rows}
 GATHERED = "WITH gathered (id) AS MATERIALIZED (SELECT {names} FROM {rows}) {then}"
 """What the rows of a place that have a word name. Planned as if all were wanted: of the first of them Postgres would
 think that it meets them soon, and read all of a table for a word that few rows have."""
-BY_STRETCH = """(SELECT found.id FROM generate_series(
+BY_STRETCH = """(SELECT one.id FROM generate_series(
         (SELECT max(id) / {stretch} FROM invoices_invoice), 0::bigint, -1::bigint) AS stretch (n)
-    CROSS JOIN LATERAL ({gathered}) AS found (id) LIMIT {most})"""
-"""The same of one stretch of invoices after another, the newest first, until there are enough."""
-NEWEST_GATHERED = "SELECT DISTINCT id FROM gathered ORDER BY id DESC LIMIT {limit}"
-IN_STRETCH = "invoice.id >= stretch.n * {stretch} AND invoice.id < (stretch.n + 1) * {stretch}"
+    CROSS JOIN LATERAL ({gathered}) AS one (id) {passing} LIMIT {limit})"""
+"""The same of one stretch of invoices after another, the newest first, until enough of these are found."""
+NEWEST_FIRST = "SELECT DISTINCT id FROM gathered ORDER BY id DESC"
 OF_STRETCH = "{has} AND {names} / {stretch} = stretch.n"
+EACH = "CROSS JOIN LATERAL (SELECT FROM ({among}) AS invoice WHERE {passing} LIMIT 1) AS passing"
+"""Looked up one by one: whatever Postgres thinks, it reads no more invoices than that."""
 FEW_NAMED = "SELECT id FROM gathered LIMIT {most}"
 UNLESS_OFTEN = """CASE WHEN (SELECT count(*) > 9 FROM (SELECT * FROM {table} ORDER BY id DESC LIMIT 200) AS newest
     WHERE {has}) THEN NULL ELSE {named} END"""
@@ -48,6 +49,7 @@ KNOWN = """WITH first AS MATERIALIZED (SELECT {first}), judged AS MATERIALIZED (
 IN_FEW = """{named} <= {few} AND {few} >= (
     SELECT count(*) FROM (SELECT FROM invoices_invoice WHERE client_id = ANY (at_0) LIMIT {few} + 1) AS theirs)"""
 """Whether few invoices have the first word: so few named in each place, and so few of all clients who have it."""
+FEW_AMONG = "(SELECT count(*) <= {few} FROM (SELECT FROM ({among}) AS invoice LIMIT {few} + 1) AS counted)"
 UNLESS_FEW = "CASE WHEN in_few THEN NULL ELSE {asked} END"
 
 
@@ -206,14 +208,18 @@ class Word:
                 yield self._newest_at(place, among, *passing)
 
     def _newest_at(self, place: Place, among: Among, *passing: str) -> str:
-        """Of a place where many rows have it, all of which are gathered first."""
-        place, is_gathered = place.about(self.n), f"invoice.{place.by} IN (SELECT id FROM gathered)"  # noqa: S608  # our own
+        """Of a place where many rows have it: stretch by stretch, or all of them."""
+        place = place.about(self.n)
         if not place.is_by_stretch:
+            is_gathered = f"invoice.{place.by} IN (SELECT id FROM gathered)"  # noqa: S608  # our own
             return f"({place.gathered(among.newest(is_gathered, *passing))})"
-        newest = among.newest(is_gathered, IN_STRETCH.format(stretch=STRETCH), *passing)
-        if among.is_all and not passing:
-            newest = NEWEST_GATHERED.format(limit=LIMIT + 1)
-        return BY_STRETCH.format(gathered=place.of_stretch.gathered(newest), stretch=STRETCH, most=LIMIT + 1)
+        each = EACH.format(among=among.sql, passing=" AND ".join(("invoice.id = one.id", *passing)))
+        return BY_STRETCH.format(
+            gathered=place.of_stretch.gathered(NEWEST_FIRST),
+            passing="" if among.is_all and not passing else each,
+            stretch=STRETCH,
+            limit=LIMIT + 1,
+        )
 
 
 def find(among: QuerySet[Invoice], q: str) -> list[int]:
@@ -228,14 +234,15 @@ def matches(found: QuerySet[Invoice], q: str) -> Question:
 
     The word that says most is looked up, place by place: each has an index of its own, and gives its newest, so that
     Postgres can stop early where a word is everywhere. One condition over all places it could only answer by reading
-    every invoice. What is found is asked for the other words; those of a client's name are looked up together, unless
-    few invoices have the first.
+    every invoice. What is found is asked for the other words; those of a client's name are looked up together. Where
+    few invoices are searched, or few have the first word, each of these is asked.
     """
     texts = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
-    words, in_few = _known(texts)
+    among = Among.of(found)
+    words, in_few = _known(texts, among)
     if not all(word.is_anywhere for word in words):
         return NOTHING
-    among, said = Among.of(found), [word.is_said for word in words]
+    said = [word.is_said for word in words]
     newest = [among.newest(*said)] if in_few else [*_by_client(among, words), *words[0].newest(among, *said[1:])]
     if not newest:
         return NOTHING
@@ -259,14 +266,16 @@ def _says_much(word: str) -> tuple[bool, bool, int, str]:
     return len(word) >= SHORTEST, any(map(str.isdecimal, word)), len(word), word
 
 
-def _known(texts: Sequence[str]) -> tuple[list[Word], bool]:
+def _known(texts: Sequence[str], among: Among) -> tuple[list[Word], bool]:
     """The words with their clients, and with the places where each may be: most are in one, and in few rows of it.
 
-    Where few invoices have the first, the others are not looked up, and may be anywhere.
+    Where few invoices are searched or have the first, the others are not looked up, and may be anywhere.
     """
     first = [_those(0)] if len(texts[0]) < SHORTEST else _named(0)
     lengths = " + ".join(f"cardinality(at_{at})" for at in range(1, len(first)))
     in_few = IN_FEW.format(named=lengths, few=FEW) if lengths else "FALSE"
+    if lengths and not among.is_all:
+        in_few = f"{in_few} OR {FEW_AMONG.format(among=among.sql, few=FEW)}"
     told = ["in_few", *(f"at_{at}" for at in range(len(first)))]
     for n, text in enumerate(texts[1:], 1):
         asked = [_those(n), *(_named(n) if len(text) >= SHORTEST else ())]
@@ -274,7 +283,7 @@ def _known(texts: Sequence[str]) -> tuple[list[Word], bool]:
     named = ", ".join(f"{one} AS at_{at}" for at, one in enumerate(first))
     sql = KNOWN.format(first=named, in_few=f"{in_few} AS in_few", told=", ".join(told))
     with database.cursor() as cursor:
-        cursor.execute(*_question(sql, _given(texts)))
+        cursor.execute(*_question(sql, {**_given(texts), **among.given}))
         row = iter(cursor.fetchone() or ())
     is_in_few = bool(next(row))
     return [_word(n, text, row) for n, text in enumerate(texts)], is_in_few

@@ -118,7 +118,6 @@ class ImportedRow(models.Model):
             GinIndex(
                 OpClass(Upper("key"), "gin_trgm_ops"),
                 F("invoice_id") / STRETCH,
-                condition=Q(kind="INVOICES"),
                 name="imported_words_by_stretch",
             )
         ]
