@@ -104,6 +104,9 @@ def lists() -> Iterator[tuple[str, Address]]:
     yield "list of many clients", _of_many_clients
     yield "list of many clients, PAID, the largest first", lambda: f"{_of_many_clients()}&status=PAID&sort=-total"
     yield "search for a number", _list(q="INV-0004321")
+    yield "search for what each number has", _list(q="inv")
+    yield "search for three figures", _list(q="219")
+    yield "search for three figures, among few", _list(q="219", status="ASKED")
     yield "search for a client", _of_one_client
     yield "search for a word of many clients", _list(q="bramley")
     yield "search for a word of many lines", _list(q="boiler")

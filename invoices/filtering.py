@@ -8,13 +8,15 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.validators import RegexValidator
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models.lookups import In
 from django.http import QueryDict
 
 from connectors.models import Connection
 from invoices.balances import AWAITING
 from invoices.models import Client, Invoice, Push
 
+FEW_CLIENTS = 100  # of a name that is asked for, whose ids are handed over
 STATUSES = {
     **{"DRAFT": "Draft", "ASKED": "To approve", "APPROVED": "Approved", "AWAITING": "Awaiting payment"},
     **{"SENT": "Sent", "PART_PAID": "Part paid", "PAID": "Paid", "VOID": "Void"},
@@ -121,8 +123,7 @@ def filtered(asked: Asked, connection: Connection | None, *, today: date) -> Que
     """The invoices that pass the filters, but for the search."""
     found = Invoice.objects.filter(_plain(asked, today))
     if asked.client:
-        clients = Client.objects.filter(Q(name__icontains=asked.client) | Q(reference__iexact=asked.client)).order_by()
-        found = found.filter(client__in=clients.values("pk"))
+        found = found.filter(_of_clients(asked.client))
     if asked.sage == "NOT_SENT":
         known = [state for state in Push.State.values if state != Push.State.CANCELLED]
         held = latest(connection, known).filter(invoice=OuterRef("pk"))
@@ -131,6 +132,17 @@ def filtered(asked: Asked, connection: Connection | None, *, today: date) -> Que
     if asked.sage:
         found = found.filter(pk__in=latest(connection, STATES[asked.sage]).values("invoice"))
     return found
+
+
+def _of_clients(text: str) -> Q | Func:
+    """Few are handed over, so that Postgres knows how few; of many it makes a list once, and sees at each invoice
+    whether its client is on it. As a plain condition it would look each client up."""
+    those = Client.objects.filter(Q(name__icontains=text) | Q(reference__iexact=text)).order_by()
+    few = list(those.values_list("pk", flat=True)[: FEW_CLIENTS + 1])
+    if len(few) <= FEW_CLIENTS:
+        return Q(client__in=few)
+    is_one = In(F("client_id"), those.values("pk"))
+    return Func(is_one, template="(%(expressions)s) IS TRUE", output_field=BooleanField())
 
 
 def _plain(asked: Asked, today: date) -> Q:

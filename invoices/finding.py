@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
 from django.db.models import QuerySet
 
@@ -238,7 +239,10 @@ def matches(found: QuerySet[Invoice], q: str) -> Question:
     few invoices are searched, or few have the first word, each of these is asked.
     """
     texts = sorted(set(q.split()[:WORDS]), key=_says_much, reverse=True)
-    among = Among.of(found)
+    try:
+        among = Among.of(found)
+    except EmptyResultSet:  # the filters let nothing pass
+        return NOTHING
     words, in_few = _known(texts, among)
     if not all(word.is_anywhere for word in words):
         return NOTHING

@@ -227,6 +227,31 @@ def test_each_filter_shows_its_own(
     assert {names[one.pk] for one in page(query, wired).invoices} == expected
 
 
+@pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("client=castle", {"paid"}),
+        ("client=nobody", set()),
+        ("client=castle&q=castle", {"paid"}),
+        ("client=castle&status=PAID&sort=total", {"paid"}),
+        ("client=nobody&q=castle", set()),
+        ("client=castle&q=nothing", set()),
+    ],
+)
+def test_few_clients_of_a_name_and_many_are_shown_alike(
+    mixed: dict[str, Invoice],
+    wired: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    query: str,
+    expected: set[str],
+) -> None:
+    monkeypatch.setattr("invoices.filtering.FEW_CLIENTS", few)
+    names = {invoice.pk: name for name, invoice in mixed.items()}
+    assert {names[one.pk] for one in page(query, wired).invoices} == expected
+
+
 def test_the_state_of_a_push_is_that_of_the_live_connection_else_of_the_latest(
     mixed: dict[str, Invoice], wired: Connection, staff: User, now: datetime
 ) -> None:
