@@ -1,49 +1,33 @@
 """The search: by every number an invoice ever had, its client, reference and lines, the newest thousand.
 
-It is put together as SQL, in which each value has a name, and words their place among the others behind it.
+It is put together as SQL, in which each value has a name: of words those of `places`, of the filters their own.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
 from django.db.models import QuerySet
 
+from invoices import places
 from invoices.models import Invoice
-from invoices.models.invoice import STRETCH
+from invoices.places import CLIENTS, GIVEN, NUMBERED, OURS, PLACES, SHORTEST, Place, about, given
 
 LIMIT = 1000
 WORDS = 5
-MANY = 2000  # clients, or invoices that a word is in, whose ids are handed over
 FEW = 300  # invoices that are searched or that a word is in, each of which is then asked for the others
 HANDFUL = 50  # clients, each of whose invoices is asked for the other words
-SHORTEST = 3  # letters that an index of trigrams can look up; shorter words are only looked for in few places
-FIGURES = re.compile("[0-9]{5,}")
-GIVEN = re.compile(r"%\((\w+)\)s")
 Question = tuple[str, tuple[Any, ...]]  # SQL, and what goes into it
 NOTHING: Question = ("SELECT NULL::bigint WHERE FALSE", ())
 FOUND = "SELECT DISTINCT id FROM ({found}) AS found (id) ORDER BY id DESC LIMIT {limit}"
 NEWEST = "(SELECT invoice.id FROM ({among}) AS invoice WHERE {passing} ORDER BY invoice.id DESC LIMIT {limit})"
 NEWEST_ROWS = """(SELECT DISTINCT {names} FROM {rows}
     AND {names} IN (SELECT invoice.id FROM ({among}) AS invoice WHERE {passing}) ORDER BY {names} DESC LIMIT {limit})"""
-GATHERED = "WITH gathered (id) AS MATERIALIZED (SELECT {names} FROM {rows}) {then}"
-"""What the rows of a place that have a word name. Planned as if all were wanted: of the first of them Postgres would
-think that it meets them soon, and read all of a table for a word that few rows have."""
-BY_STRETCH = """(SELECT one.id FROM generate_series(
-        (SELECT max(id) / {stretch} FROM invoices_invoice), 0::bigint, -1::bigint) AS stretch (n)
-    CROSS JOIN LATERAL ({gathered}) AS one (id) {passing} LIMIT {limit})"""
-"""The same of one stretch of invoices after another, the newest first, until enough of these are found."""
-NEWEST_FIRST = "SELECT DISTINCT id FROM gathered ORDER BY id DESC"
-OF_STRETCH = "{has} AND {names} / {stretch} = stretch.n"
 EACH = "CROSS JOIN LATERAL (SELECT FROM ({among}) AS invoice WHERE {passing} LIMIT 1) AS passing"
 """Looked up one by one: whatever Postgres thinks, it reads no more invoices than that."""
-FEW_NAMED = "SELECT id FROM gathered LIMIT {most}"
-UNLESS_OFTEN = """CASE WHEN (SELECT count(*) > 9 FROM (SELECT * FROM {table} ORDER BY id DESC LIMIT 200) AS newest
-    WHERE {has}) THEN NULL ELSE {named} END"""
-"""A word that the newest rows have often is met soon: it is not looked up, as a stretch has it too often."""
 THOSE = "ARRAY(SELECT id FROM invoices_client WHERE {theirs} LIMIT {most})"
 KNOWN = """WITH first AS MATERIALIZED (SELECT {first}), judged AS MATERIALIZED (SELECT first.*, {in_few} FROM first)
     SELECT {told} FROM judged"""
@@ -52,76 +36,6 @@ IN_FEW = """{named} <= {few} AND {few} >= (
 """Whether few invoices have the first word: so few named in each place, and so few of all clients who have it."""
 FEW_AMONG = "(SELECT count(*) <= {few} FROM (SELECT FROM ({among}) AS invoice LIMIT {few} + 1) AS counted)"
 UNLESS_FEW = "CASE WHEN in_few THEN NULL ELSE {asked} END"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Somewhere a word is: a table, and what in it names an invoice by which of that one's columns."""
-
-    table: str
-    names: str
-    by: str
-    has: str
-    """Whether a row of it has the word."""
-
-    @property
-    def rows(self) -> str:
-        return f"{self.table} WHERE {self.has}"
-
-    @property
-    def is_by_stretch(self) -> bool:
-        """Whether its index of words knows of which stretch of invoices a row is."""
-        return self.by == "id"
-
-    def about(self, n: int) -> "Place":
-        """The same, asked for the nth word."""
-        return replace(self, has=_about(n, self.has))
-
-    @property
-    def of_stretch(self) -> "Place":
-        """The same, asked for the rows of one stretch."""
-        return replace(self, has=OF_STRETCH.format(has=self.has, names=self.names, stretch=STRETCH))
-
-    def gathered(self, then: str) -> str:
-        """What asks for all that its rows name, and `then` what for of these."""
-        return GATHERED.format(names=self.names, rows=self.rows, then=then)
-
-    @property
-    def named(self) -> str:
-        """What asks for them as far as they are few."""
-        named = f"ARRAY({self.gathered(FEW_NAMED.format(most=MANY + 1))})"
-        return UNLESS_OFTEN.format(table=self.table, has=self.has, named=named) if self.is_by_stretch else named
-
-
-def _has(column: str) -> str:
-    return f"upper({column}) LIKE upper(%(like)s)"
-
-
-def _has_figures(column: str) -> str:
-    """Of INV-0004321 only the figures are looked up: every number has its other trigrams, so that each would be read
-    for all of them."""
-    return f"upper({column}) LIKE upper(%(figures)s) AND strpos(upper({column}), upper(%(word)s)) > 0"
-
-
-CLIENTS = Place("invoices_client", "id", "client_id", f"({_has('name')} OR {_has('reference')})")
-LINES = Place("invoices_invoiceline", "invoice_id", "id", _has("description"))
-OURS = Place("invoices_invoice", "id", "id", f"({_has_figures('number')} OR {_has_figures('reference')})")
-PLACES = (
-    CLIENTS,
-    LINES,
-    Place(
-        "invoices_importedrow", "invoice_id", "id", f"kind = 'INVOICES' AND invoice_id IS NOT NULL AND {_has('key')}"
-    ),
-    Place("incrementors_number", "holder", "uuid", f"outcome = 'TAKEN' AND {_has_figures('text')}"),
-    OURS,
-    Place(
-        "invoices_remoteinvoice",
-        "invoice_id",
-        "id",
-        f"({_has_figures('number')} OR upper(remote_id) = upper(%(word)s))",
-    ),
-)
-NUMBERED = Place("incrementors_number", "holder", "uuid", "holder IS NOT NULL AND value = %(value)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +92,7 @@ class Word:
 
         Each by its key: of several conditions Postgres would ask one or another of all invoices beforehand.
         """
-        pairs = [(place.about(self.n), ids) for place, ids in zip(PLACES, self.named, strict=True)]
+        pairs = [(place.for_word(self.n), ids) for place, ids in zip(PLACES, self.named, strict=True)]
         told = [_is_one_of(f"invoice.{place.by}", ids) for place, ids in pairs if ids]
         asked = [f"SELECT FROM {one.rows} AND {one.names} = invoice.{one.by}" for one, ids in pairs if ids is None]
         if asked:
@@ -188,7 +102,7 @@ class Word:
     @property
     def is_of_clients(self) -> str:
         """Of a list Postgres sees at each invoice whether its client is one of them, else it looks each client up."""
-        if len(self.clients) <= MANY:
+        if len(self.clients) <= places.MANY:
             return _is_one_of("invoice.client_id", self.clients)
         return f"invoice.client_id IN (SELECT id FROM invoices_client WHERE {_theirs(self.n)})"  # noqa: S608  # our own
 
@@ -204,23 +118,18 @@ class Word:
             if ids:
                 yield among.newest(_is_one_of(f"invoice.{place.by}", ids), *passing)
             elif often:
-                yield among.newest_of(place.about(self.n), *passing)
+                yield among.newest_of(place.for_word(self.n), *passing)
             elif ids is None:
                 yield self._newest_at(place, among, *passing)
 
     def _newest_at(self, place: Place, among: Among, *passing: str) -> str:
         """Of a place where many rows have it: stretch by stretch, or all of them."""
-        place = place.about(self.n)
+        place = place.for_word(self.n)
         if not place.is_by_stretch:
             is_gathered = f"invoice.{place.by} IN (SELECT id FROM gathered)"  # noqa: S608  # our own
             return f"({place.gathered(among.newest(is_gathered, *passing))})"
         each = EACH.format(among=among.sql, passing=" AND ".join(("invoice.id = one.id", *passing)))
-        return BY_STRETCH.format(
-            gathered=place.of_stretch.gathered(NEWEST_FIRST),
-            passing="" if among.is_all and not passing else each,
-            stretch=STRETCH,
-            limit=LIMIT + 1,
-        )
+        return place.newest_first("" if among.is_all and not passing else each, most=LIMIT + 1)
 
 
 def find(among: QuerySet[Invoice], q: str) -> list[int]:
@@ -250,7 +159,7 @@ def matches(found: QuerySet[Invoice], q: str) -> Question:
     newest = [among.newest(*said)] if in_few else [*_by_client(among, words), *words[0].newest(among, *said[1:])]
     if not newest:
         return NOTHING
-    return _question(FOUND.format(found=" UNION ALL ".join(newest), limit=LIMIT + 1), {**_given(texts), **among.given})
+    return _question(FOUND.format(found=" UNION ALL ".join(newest), limit=LIMIT + 1), {**given(texts), **among.given})
 
 
 def _by_client(among: Among, words: Sequence[Word]) -> Iterator[str]:
@@ -287,7 +196,7 @@ def _known(texts: Sequence[str], among: Among) -> tuple[list[Word], bool]:
     named = ", ".join(f"{one} AS at_{at}" for at, one in enumerate(first))
     sql = KNOWN.format(first=named, in_few=f"{in_few} AS in_few", told=", ".join(told))
     with database.cursor() as cursor:
-        cursor.execute(*_question(sql, {**_given(texts), **among.given}))
+        cursor.execute(*_question(sql, {**given(texts), **among.given}))
         row = iter(cursor.fetchone() or ())
     is_in_few = bool(next(row))
     return [_word(n, text, row) for n, text in enumerate(texts)], is_in_few
@@ -300,45 +209,26 @@ def _word(n: int, text: str, row: Iterator[list[Any] | None]) -> Word:
     if is_short:
         return Word(text, n, [None for _ in PLACES], clients or [])
     named = [next(row) for _ in PLACES]
-    few = [None if ids is None or len(ids) > MANY else ids for ids in named]
+    few = [None if ids is None or len(ids) > places.MANY else ids for ids in named]
     return Word(text, n, few, (clients if n else named[0]) or [], often=[ids is None for ids in named])
 
 
 def _named(n: int) -> list[str]:
     """What asks for all that the nth word names, place by place."""
-    return [place.about(n).named for place in PLACES]
+    return [place.for_word(n).named for place in PLACES]
 
 
 def _those(n: int) -> str:
     """What asks for the clients who have the words up to the nth."""
-    return THOSE.format(theirs=_theirs(n), most=MANY + 1)
+    return THOSE.format(theirs=_theirs(n), most=places.MANY + 1)
 
 
 def _theirs(n: int) -> str:
-    return " AND ".join(_about(m, CLIENTS.has) for m in range(n + 1))
-
-
-def _given(texts: Sequence[str]) -> dict[str, Any]:
-    """What is asked about each word, by name."""
-    given: dict[str, Any] = {}
-    for n, text in enumerate(texts):
-        figures = max(FIGURES.findall(text), key=len, default=text)
-        value = int(text) if len(text) < SHORTEST and text.isdecimal() else 0
-        given |= {f"like_{n}": _like(text), f"figures_{n}": _like(figures), f"word_{n}": text, f"value_{n}": value}
-    return given
-
-
-def _about(n: int, sql: str) -> str:
-    """The same, about the nth word."""
-    return GIVEN.sub(rf"%(\g<1>_{n})s", sql)
+    return " AND ".join(about(m, CLIENTS.has) for m in range(n + 1))
 
 
 def _question(sql: str, given: Mapping[str, Any]) -> Question:
     return GIVEN.sub("%s", sql), tuple(given[name] for name in GIVEN.findall(sql))
-
-
-def _like(text: str) -> str:
-    return f"%{database.ops.prep_for_like_query(text)}%"
 
 
 def _is_one_of(column: str, ids: Sequence[Any]) -> str:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from connectors.models import Connection
 from incrementors.models import Number
 from incrementors.services import discard_number, give_up_number
-from invoices import finding, services
+from invoices import finding, places, services
 from invoices.models import Client, Import, ImportedRow, Invoice, RemoteInvoice
 from invoices.models.invoice import STRETCH
 from tests.conftest import line
@@ -103,11 +103,11 @@ def test_of_several_words_each_is_only_looked_for_where_it_is(known: Invoice, fe
     """But where few invoices have the first, and each of these is asked for the others."""
     Client.objects.filter(pk=known.client_id).update(name="Bramley Brook")
     sql, _ = finding.matches(Invoice.objects.all(), q)
-    asked = {place.table for place in finding.PLACES if re.search(rf"\b{place.table}\b", sql)}
+    asked = {place.table for place in places.PLACES if re.search(rf"\b{place.table}\b", sql)}
     if "zeppelin" in q:
         assert (asked, find(q)) == (set(), [])
     else:
-        assert asked == ({"invoices_invoice"} if few < 0 else {place.table for place in finding.PLACES})
+        assert asked == ({"invoices_invoice"} if few < 0 else {place.table for place in places.PLACES})
         assert find(q) == [known.pk]
 
 
@@ -115,7 +115,7 @@ def test_of_several_words_each_is_only_looked_for_where_it_is(known: Invoice, fe
 def test_few_clients_of_a_name_and_many_are_found_alike(
     known: Invoice, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(finding, "MANY", many)
+    monkeypatch.setattr(places, "MANY", many)
     assert find("bramley") == [known.pk]
     assert len(find("somebody")) == 3
     assert find("somebody none") == find("somebody")
@@ -127,7 +127,7 @@ def test_a_word_of_few_rows_and_one_of_many_are_found_alike(
     known: Invoice, new_invoice: Callable[..., Invoice], monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
     """Few are handed over by their ids, many are looked up where they are; what new lines have often is many."""
-    monkeypatch.setattr(finding, "MANY", many)
+    monkeypatch.setattr(places, "MANY", many)
     often = [new_invoice(line(f"Boiler {n}"), reference=f"PO-{n}").pk for n in range(12)][::-1]
     assert find("boiler") == find("boiler bramley") == find("bramley boiler") == often
     assert find("smoke boiler") == []
@@ -146,8 +146,8 @@ def test_whatever_the_stretches_the_newest_are_found(
     stretch: int,
 ) -> None:
     """In lines, references, numbers, numbers in books and keys of an import alike, all of them and some of them."""
-    monkeypatch.setattr(finding, "MANY", 0)
-    monkeypatch.setattr(finding, "STRETCH", stretch)
+    monkeypatch.setattr(places, "MANY", 0)
+    monkeypatch.setattr(places, "STRETCH", stretch)
     job = Import.objects.create(kind="INVOICES", file_name="old.csv", size=1, uploaded_at=now, uploaded_by=staff)
     for n in range(8):
         one = new_invoice(line(f"Valve {n}"), line("A new valve"), reference=f"77001/{n}")
@@ -262,8 +262,8 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize("place", [place for place in finding.PLACES if place.is_by_stretch], ids=lambda at: at.table)
-def test_of_a_word_of_many_rows_one_stretch_is_looked_up(place: finding.Place) -> None:
+@pytest.mark.parametrize("place", [place for place in places.PLACES if place.is_by_stretch], ids=lambda at: at.table)
+def test_of_a_word_of_many_rows_one_stretch_is_looked_up(place: places.Place) -> None:
     """In a copy with many rows, which has the search's own indexes alone."""
     indexes = [*LOOKED_UP, "imported_words_by_stretch"]
     with database.cursor() as cursor:
@@ -278,9 +278,9 @@ def test_of_a_word_of_many_rows_one_stretch_is_looked_up(place: finding.Place) -
         for (definition,) in cursor.fetchall():
             cursor.execute(definition.replace(f" ON public.{place.table} ", " ON copied "))
         cursor.execute("ANALYZE copied")
-    copied = replace(place.about(0), table="copied").of_stretch
+    copied = replace(place.for_word(0), table="copied").of_stretch
     newest = copied.gathered("SELECT id FROM gathered").replace("stretch.n", "3::bigint")
-    plan = plan_of(*finding._question(newest, finding._given(["INV-4711"])))
+    plan = plan_of(*finding._question(newest, places.given(["INV-4711"])))
     looked_up = [line for line in plan.splitlines() if "Index Cond" in line and "~~ '%" in line]
     assert looked_up, plan
     assert all(f"/ {STRETCH}) = '3'::bigint" in line for line in looked_up), plan
