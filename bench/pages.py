@@ -100,6 +100,12 @@ def lists() -> Iterator[tuple[str, Address]]:
     yield "list of credit notes, by due date", _list(kind="CREDIT_NOTE", sort="due")
     yield "list of one month", _list(since="2024-03-01", until="2024-03-31")
     yield "list of one month, the largest first", _list(since="2024-03-01", until="2024-03-31", sort="-total")
+    yield "list of one month, by due date", _list(since="2024-03-01", until="2024-03-31", sort="-due")
+    yield "list of one month, by number", _list(since="2024-03-01", until="2024-03-31", sort="-number")
+    yield "list of credit notes, the largest first", _list(kind="CREDIT_NOTE", sort="-total")
+    yield "list of SENT, by number", _list(status="SENT", sort="number")
+    yield "list of imported, by number", _list(origin="IMPORTED", sort="-number")
+    yield "list of a currency that nobody has", _list(currency="EUR")
     yield "list of one client", _list(client="C77")
     yield "list of many clients", _of_many_clients
     yield "list of many clients, PAID, the largest first", lambda: f"{_of_many_clients()}&status=PAID&sort=-total"

@@ -130,7 +130,7 @@ def filtered(asked: Asked, connection: Connection | None, *, today: date) -> Que
         unsent = [Invoice.Status.DRAFT, Invoice.Status.APPROVED, Invoice.Status.VOID]
         return found.filter(~Exists(held), origin=Invoice.Origin.OWN, status__in=unsent)
     if asked.sage:
-        found = found.filter(pk__in=latest(connection, STATES[asked.sage]).values("invoice"))
+        found = found.filter(pk__in=latest(connection, STATES[asked.sage]).values("invoice"), origin=Invoice.Origin.OWN)
     return found
 
 

@@ -18,6 +18,7 @@ from invoices.finding import Question
 from invoices.models import Invoice, Push
 
 PAGE_SIZE = 50
+MOST = 5000  # rows as if which were wanted of a page
 FIELDS = {"date": "issue_date", "due": "due_date", "number": "number", "total": "total"}
 Key = tuple[object, int]
 TOLD = (  # what the list shows of an invoice itself, and whose it is
@@ -25,7 +26,9 @@ TOLD = (  # what the list shows of an invoice itself, and whose it is
     *("total", "outstanding", "created_by_id", "client_id", "site_id"),
 )
 ROWS = """
-WITH matched (id) AS MATERIALIZED ({matched})
+WITH matched (id) AS MATERIALIZED ({matched}),
+wanted (id, number, kind, origin, status, issue_date, due_date, reference, currency, total, outstanding, created_by_id,
+    client_id, site_id) AS MATERIALIZED ({wanted})
 SELECT counted.n, page.id, page.number, page.kind, page.origin, page.status, page.issue_date, page.due_date,
     page.reference, page.currency, page.total, page.outstanding, page.created_by_id,
     (SELECT name FROM invoices_client WHERE id = page.client_id),
@@ -34,8 +37,7 @@ SELECT counted.n, page.id, page.number, page.kind, page.origin, page.status, pag
     held.connection_id, held.number, held.is_draft, held.is_shown, push.remote_id = held.id,
     sent.connection_id, sent.number, sent.is_draft, sent.is_shown
 FROM (SELECT count(*) FROM matched) AS counted (n)
-LEFT JOIN ({page}) AS page (id, number, kind, origin, status, issue_date, due_date, reference, currency, total,
-    outstanding, created_by_id, client_id, site_id) ON TRUE
+LEFT JOIN (SELECT * FROM wanted LIMIT {few}) AS page ON TRUE
 LEFT JOIN LATERAL (
     SELECT * FROM invoices_push WHERE invoice_id = page.id
     ORDER BY (connection_id = %s) IS TRUE DESC, requested_at DESC, id DESC LIMIT 1
@@ -141,7 +143,8 @@ def page(asked: Asked, connection: Connection | None, *, today: date, after: str
     if back:
         order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
     is_plain = replace(asked, sort=NEWEST) == Asked()  # with a filter a plan is made for what it asks
-    count, rows = _read(found, order, connection, matched, before="/* planned: rows */" if is_plain else "")
+    most = MOST if asked.since or asked.until or asked.kind == CREDIT_NOTE else PAGE_SIZE + 1
+    count, rows = _read(found, order, connection, matched, before="/* planned: rows */" if is_plain else "", most=most)
     further, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if back:
         rows.reverse()
@@ -179,18 +182,23 @@ def _read(
     connection: Connection | None,
     matched: Question = finding.NOTHING,
     before: str = "",
+    most: int = PAGE_SIZE + 1,
 ) -> tuple[int, list[Listed]]:
     """How many were matched, and the first of those found, one more than a page has: which as Django asks it, the rest
-    by `ROWS`."""
+    by `ROWS`.
+
+    It is planned as if `most` were wanted. Days go with due dates and numbers, and a credit note's total is below all
+    others: of the first fifty of a month by number Postgres would think that it meets them soon, and read all before.
+    """
     try:
-        page, given = found.order_by(*order).values_list(*TOLD)[: PAGE_SIZE + 1].query.sql_with_params()
+        wanted, given = found.order_by(*order).values_list(*TOLD)[:most].query.sql_with_params()
     except EmptyResultSet:  # nothing was asked for
         return 0, []
     ordered = (f"page.{name.removeprefix('-')}{' DESC' if name.startswith('-') else ''}" for name in order)
     match, words = matched
     live = connection.pk if connection else None
     with database.cursor() as cursor:
-        asked = before + ROWS.format(matched=match, page=page, order=", ".join(ordered))
+        asked = before + ROWS.format(matched=match, wanted=wanted, few=PAGE_SIZE + 1, order=", ".join(ordered))
         cursor.execute(asked, [*words, *given, live, live, live])
         rows = cursor.fetchall()
     return rows[0][0], [_listed(row) for _, *row in rows if row[0]]

@@ -206,6 +206,7 @@ EVERYTHING = {
         ("sage=MOVING", {"waiting", "checked"}),
         ("sage=ATTENTION", {"refused"}),
         ("sage=SENT", {"sent"}),
+        ("sage=SENT&origin=IMPORTED", set()),
         ("sage=NOT_SENT", {"draft", "asked", "approved", "void"}),
         ("origin=IMPORTED", {"imported"}),
         ("origin=OWN&status=SENT", {"sent", "late"}),

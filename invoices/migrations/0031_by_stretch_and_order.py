@@ -1,13 +1,14 @@
-"""A word is looked up in one stretch of invoices after another, the newest first, so that no search reads all it is in.
+"""No search reads all that a word is in, and no list all invoices to pass over those that its filter leaves out.
 
-Each index of words also says of which 100,000 invoices a row is. Nobody waits while they are built, and what was broken
-off is built anew. Postgres then looks at the tables, so that it knows at once how often a word is.
+Each index of words also says of which 100,000 invoices a row is, so that it is looked up in one stretch after another.
+The orders by due date and by number have what is mostly filtered by. Nobody waits while they are built, and what was
+broken off is built anew. Postgres then looks at the tables, so that it knows at once how often a word is.
 """
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.operations import AddIndexConcurrently, BtreeGinExtension, RemoveIndexConcurrently
 from django.db import DatabaseError, migrations
-from django.db.models import F
+from django.db.models import F, Index, Q
 from django.db.models.functions import Upper
 
 STRETCH = 100_000
@@ -53,7 +54,18 @@ class Migration(migrations.Migration):
         Anew("invoiceline", GinIndex(words("description"), F("invoice_id") / STRETCH, name="line_words_by_stretch")),
         Anew("remoteinvoice", GinIndex(words("number"), F("invoice_id") / STRETCH, name="remote_words_by_stretch")),
         Anew("importedrow", GinIndex(words("key"), F("invoice_id") / STRETCH, name="imported_words_by_stretch")),
+        Anew("invoice", Index(fields=["due_date", "id", "issue_date", "status"], name="invoice_by_due_and_day")),
+        Anew(
+            "invoice",
+            Index(fields=["number", "id", "status", "origin", "issue_date"], name="invoice_in_order_of_number"),
+        ),
+        Anew("invoice", Index(fields=["currency"], name="invoice_by_currency")),
+        Anew(
+            "invoice",
+            Index(fields=["-issue_date", "-id"], condition=Q(kind="CREDIT_NOTE"), name="invoice_credit_notes"),
+        ),
         migrations.RunSQL(f"ANALYZE {', '.join(TABLES)}", migrations.RunSQL.noop),
+        RemoveIndexConcurrently("invoice", "invoice_by_due"),
         RemoveIndexConcurrently("invoice", "invoice_reference_words"),
         RemoveIndexConcurrently("invoiceline", "line_words"),
         RemoveIndexConcurrently("remoteinvoice", "remote_number_words"),
