@@ -143,7 +143,7 @@ def page(asked: Asked, connection: Connection | None, *, today: date, after: str
     if back:
         order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
     is_plain = replace(asked, sort=NEWEST) == Asked()  # with a filter a plan is made for what it asks
-    most = MOST if asked.since or asked.until or asked.kind == CREDIT_NOTE else PAGE_SIZE + 1
+    most = MOST if asked.since or asked.until else PAGE_SIZE + 1
     count, rows = _read(found, order, connection, matched, before="/* planned: rows */" if is_plain else "", most=most)
     further, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if back:
@@ -187,8 +187,8 @@ def _read(
     """How many were matched, and the first of those found, one more than a page has: which as Django asks it, the rest
     by `ROWS`.
 
-    It is planned as if `most` were wanted. Days go with due dates and numbers, and a credit note's total is below all
-    others: of the first fifty of a month by number Postgres would think that it meets them soon, and read all before.
+    It is planned as if `most` were wanted. Days go with due dates and numbers: of the first fifty of a month by number
+    Postgres would think that it meets them soon, and read all that are before.
     """
     try:
         wanted, given = found.order_by(*order).values_list(*TOLD)[:most].query.sql_with_params()

@@ -60,9 +60,16 @@ class Migration(migrations.Migration):
             Index(fields=["number", "id", "status", "origin", "issue_date"], name="invoice_in_order_of_number"),
         ),
         Anew("invoice", Index(fields=["currency"], name="invoice_by_currency")),
+        *(
+            Anew(
+                "invoice",
+                Index(fields=[column, "id"], condition=Q(kind="CREDIT_NOTE"), name=f"invoice_credit_by_{name}"),
+            )
+            for column, name in (("issue_date", "date"), ("due_date", "due"), ("total", "total"), ("number", "number"))
+        ),
         Anew(
             "invoice",
-            Index(fields=["-issue_date", "-id"], condition=Q(kind="CREDIT_NOTE"), name="invoice_credit_notes"),
+            Index(fields=["number", "id"], condition=Q(origin="IMPORTED"), name="invoice_imported_by_number"),
         ),
         migrations.RunSQL(f"ANALYZE {', '.join(TABLES)}", migrations.RunSQL.noop),
         RemoveIndexConcurrently("invoice", "invoice_by_due"),

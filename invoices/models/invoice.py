@@ -91,7 +91,16 @@ class Invoice(models.Model):
             models.Index(fields=["due_date", "id", "issue_date", "status"], name="invoice_by_due_and_day"),
             models.Index(fields=["number", "id", "status", "origin", "issue_date"], name="invoice_in_order_of_number"),
             models.Index(fields=["currency"], name="invoice_by_currency"),
-            models.Index(fields=["-issue_date", "-id"], condition=Q(kind="CREDIT_NOTE"), name="invoice_credit_notes"),
+            *(
+                models.Index(fields=[column, "id"], condition=Q(kind="CREDIT_NOTE"), name=f"invoice_credit_by_{name}")
+                for column, name in (
+                    ("issue_date", "date"),
+                    ("due_date", "due"),
+                    ("total", "total"),
+                    ("number", "number"),
+                )
+            ),
+            models.Index(fields=["number", "id"], condition=Q(origin="IMPORTED"), name="invoice_imported_by_number"),
             models.Index(fields=["total", "id", "due_date", "issue_date", "status"], name="invoice_by_total_and_day"),
             models.Index(fields=["id", "client", "status"], name="invoice_last_added"),
             models.Index(Upper("number"), name="invoice_by_number"),
